@@ -1,0 +1,166 @@
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	defaultMaxLifetime = time.Hour
+	defaultLeeway      = 30 * time.Second
+	maxLeeway          = time.Minute
+)
+
+// Config says whose tokens a [Verifier] accepts. Issuer and Audience are
+// required, the zero value of every other field is a safe default.
+type Config struct {
+	// Issuer is the issuer's identifier, byte for byte as in its metadata.
+	// It is an https URL, or http on loopback.
+	Issuer string
+	// Audience is this API's identifier, as it was registered at the issuer.
+	Audience string
+	// JWKSURL is where the issuer publishes its keys. When it is empty, the
+	// issuer's metadata says where.
+	JWKSURL string
+	// MetadataURL is where clients reach [Verifier.MetadataHandler]. When it
+	// is set, every challenge names it (RFC 9728 §5.1).
+	MetadataURL string
+	// ScopesSupported are listed in the metadata (RFC 9728 §2); optional.
+	ScopesSupported []string
+	// MaxLifetime is the longest exp-iat that is accepted; default one hour.
+	MaxLifetime time.Duration
+	// Leeway is how far this clock and the issuer's may differ; default 30
+	// seconds, at most one minute.
+	Leeway time.Duration
+	// Client fetches metadata and keys. Redirects are not followed whatever
+	// it says. By default a plain client.
+	Client *http.Client
+	// Now is the clock; default [time.Now].
+	Now func() time.Time
+	// Logger hears why tokens were refused (debug) and keys not fetched
+	// (warn), never a token. By default nobody does.
+	Logger *slog.Logger
+}
+
+// Verifier checks the access tokens of one API. It is safe for concurrent use
+// and needs no closing.
+type Verifier struct {
+	issuer      string
+	audience    string
+	metadataURL string
+	scopes      []string
+	maxLifetime time.Duration
+	leeway      time.Duration
+	now         func() time.Time
+	log         *slog.Logger
+	keys        *keyCache
+}
+
+// New returns a Verifier, or an error that says what is wrong with cfg. It
+// contacts nobody: an API may start before its issuer does.
+func New(cfg Config) (*Verifier, error) {
+	cfg = withDefaults(cfg)
+	if err := validate(cfg); err != nil {
+		return nil, fmt.Errorf("resource: %w", err)
+	}
+	return &Verifier{
+		issuer:      cfg.Issuer,
+		audience:    cfg.Audience,
+		metadataURL: cfg.MetadataURL,
+		scopes:      slices.Clone(cfg.ScopesSupported),
+		maxLifetime: cfg.MaxLifetime,
+		leeway:      cfg.Leeway,
+		now:         cfg.Now,
+		log:         cfg.Logger,
+		keys:        newKeyCache(cfg),
+	}, nil
+}
+
+func withDefaults(cfg Config) Config {
+	if cfg.MaxLifetime == 0 {
+		cfg.MaxLifetime = defaultMaxLifetime
+	}
+	if cfg.Leeway == 0 {
+		cfg.Leeway = defaultLeeway
+	}
+	if cfg.Client == nil {
+		cfg.Client = &http.Client{}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg
+}
+
+func validate(cfg Config) error {
+	if err := checkURL(cfg.Issuer); err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	// RFC 8414 §2.
+	if strings.ContainsAny(cfg.Issuer, "?#") {
+		return errors.New("issuer: must have no query and no fragment")
+	}
+	if cfg.Audience == "" || printable(cfg.Audience) != cfg.Audience {
+		return errors.New("audience: must be given, in printable ASCII without quotes and backslashes")
+	}
+	if cfg.JWKSURL != "" {
+		if err := checkURL(cfg.JWKSURL); err != nil {
+			return fmt.Errorf("JWKS URL: %w", err)
+		}
+	}
+	if cfg.MetadataURL != "" {
+		if err := checkURL(cfg.MetadataURL); err != nil {
+			return fmt.Errorf("metadata URL: %w", err)
+		}
+	}
+	if cfg.MaxLifetime < 0 {
+		return errors.New("maximal lifetime: must not be negative")
+	}
+	if cfg.Leeway < 0 || cfg.Leeway > maxLeeway {
+		return fmt.Errorf("leeway: must be between 0 and %s", maxLeeway)
+	}
+	for _, s := range cfg.ScopesSupported {
+		if !isScopeToken(s) {
+			return fmt.Errorf("scopes: %q is no scope", s)
+		}
+	}
+	return nil
+}
+
+// checkURL reports why keys must not be fetched from raw: whoever can answer
+// in the issuer's place can sign tokens, so everything but loopback needs TLS.
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("is no URL")
+	}
+	switch {
+	case u.Host == "" || u.Opaque != "":
+		return errors.New("must be an absolute URL")
+	case u.User != nil:
+		return errors.New("must hold no user and no password")
+	case printable(raw) != raw:
+		return errors.New("must be printable ASCII without quotes and backslashes")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("must be https, or http on loopback")
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,100 @@
+package resource
+
+import (
+	"errors"
+	"net/http"
+)
+
+// What [Verifier.Verify] and the middleware refuse, for use with [errors.Is].
+var (
+	// ErrNoToken: the request carries no access token (401).
+	ErrNoToken = errors.New("resource: no access token")
+	// ErrInvalidRequest: the request is malformed, for example with two
+	// tokens (400).
+	ErrInvalidRequest = errors.New("resource: invalid request")
+	// ErrInvalidToken: the token is not one of this issuer for this API that
+	// is valid now (401).
+	ErrInvalidToken = errors.New("resource: invalid token")
+	// ErrInsufficientScope: the token is valid and its scope does not do (403).
+	ErrInsufficientScope = errors.New("resource: insufficient scope")
+	// ErrUnavailable: the issuer's keys cannot be had, so nothing can be said
+	// about the token (503).
+	ErrUnavailable = errors.New("resource: keys unavailable")
+)
+
+const (
+	codeInvalidRequest    = "invalid_request"
+	codeInvalidToken      = "invalid_token"
+	codeInsufficientScope = "insufficient_scope"
+	codeUnavailable       = "temporarily_unavailable"
+)
+
+// Error is a refusal. Its Code and Description may be shown to the caller:
+// they hold nothing of the token. What it wraps is for the log.
+type Error struct {
+	// Code is an error code of RFC 6750 §3.1 or temporarily_unavailable. It
+	// is empty when the request carries no token, as that section asks.
+	Code string
+	// Description says in one English sentence what is wrong.
+	Description string
+	// Status is the HTTP status that the code has.
+	Status int
+
+	cause error
+}
+
+// Error returns the code, the description and the cause.
+func (e *Error) Error() string {
+	text := "resource: "
+	if e.Code != "" {
+		text += e.Code + ": "
+	}
+	text += e.Description
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause, if there is one.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is reports whether target is the sentinel error of e's code.
+func (e *Error) Is(target error) bool {
+	switch e.Code {
+	case "":
+		return target == ErrNoToken
+	case codeInvalidRequest:
+		return target == ErrInvalidRequest
+	case codeInvalidToken:
+		return target == ErrInvalidToken
+	case codeInsufficientScope:
+		return target == ErrInsufficientScope
+	case codeUnavailable:
+		return target == ErrUnavailable
+	}
+	return false
+}
+
+func noToken() error {
+	return &Error{Description: "an access token is needed in the Authorization header", Status: http.StatusUnauthorized}
+}
+
+func invalidRequest(description string) error {
+	return &Error{Code: codeInvalidRequest, Description: description, Status: http.StatusBadRequest}
+}
+
+func invalidToken(description string, cause error) error {
+	return &Error{Code: codeInvalidToken, Description: description, Status: http.StatusUnauthorized, cause: cause}
+}
+
+func insufficientScope() error {
+	return &Error{Code: codeInsufficientScope, Description: "the access token lacks a permission", Status: http.StatusForbidden}
+}
+
+func unavailable(cause error) error {
+	return &Error{
+		Code: codeUnavailable, Description: "the access token cannot be checked at the moment",
+		Status: http.StatusServiceUnavailable, cause: cause,
+	}
+}

@@ -1,0 +1,36 @@
+package resource_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/gatehouse-id/gatehouse/resource"
+)
+
+// An API with one route that needs a permission. Who comes without a token is
+// told what to bring.
+func Example() {
+	verifier, err := resource.New(resource.Config{
+		Issuer:   "https://id.example.com",
+		Audience: "https://posts.example.com",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	create := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, _ := resource.FromContext(r.Context())
+		fmt.Fprintf(w, "a post by %s", token.Subject)
+	})
+	mux := http.NewServeMux()
+	mux.Handle("POST /posts", verifier.RequirePermission("posts:add")(create))
+
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/posts", nil))
+	fmt.Println(answer.Code)
+	fmt.Println(answer.Header().Get("WWW-Authenticate"))
+	// Output:
+	// 401
+	// Bearer realm="https://posts.example.com", scope="posts:add"
+}

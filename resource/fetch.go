@@ -1,0 +1,224 @@
+package resource
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+const (
+	// maxDocumentBytes bounds metadata and key set alike; a set of Gatehouse
+	// is about 2 KB.
+	maxDocumentBytes = 256 << 10
+
+	minAge     = time.Minute
+	maxAge     = time.Hour
+	defaultAge = 5 * time.Minute // when the answer says nothing
+	// keepFor is how long a set serves that could not be replaced. The ledger
+	// must keep the row of a compromised key longer than this (L1).
+	keepFor = 2 * time.Hour
+
+	// minRSABits is RFC 7518 §3.3's; go-jose refuses keys above 4096 bits.
+	minRSABits = 2048
+)
+
+// publicKey verifies tokens of one algorithm.
+type publicKey struct {
+	algorithm jose.SignatureAlgorithm
+	key       crypto.PublicKey
+}
+
+// keySet is what one fetch brought. It never changes.
+type keySet struct {
+	keys      map[string]publicKey // by key id
+	ignored   []error              // why the set's other keys are not used
+	fetchedAt time.Time
+	refreshAt time.Time
+	deadAt    time.Time
+}
+
+// source is where the issuer publishes its keys. Only one fetch runs at a time.
+type source struct {
+	client *http.Client
+	issuer string
+	// configured is the key set's address if the operator gave it, discovered
+	// what the issuer's metadata said.
+	configured, discovered string
+}
+
+func newSource(cfg Config) *source {
+	client := *cfg.Client
+	// Keys from where somebody's redirect points are not the issuer's.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &source{client: &client, issuer: cfg.Issuer, configured: cfg.JWKSURL}
+}
+
+// fetch returns the issuer's keys as of began.
+func (s *source) fetch(ctx context.Context, began time.Time) (*keySet, error) {
+	address := s.configured
+	if address == "" {
+		if err := s.discover(ctx); err != nil {
+			return nil, fmt.Errorf("discovering %s: %w", s.issuer, err)
+		}
+		address = s.discovered
+	}
+	body, header, err := s.get(ctx, address)
+	if err != nil {
+		s.discovered = "" // it may have moved
+		return nil, fmt.Errorf("fetching keys: %w", err)
+	}
+	set, err := parseKeySet(body)
+	if err != nil {
+		return nil, fmt.Errorf("reading keys of %s: %w", address, err)
+	}
+	set.fetchedAt = began
+	set.refreshAt = began.Add(age(header))
+	set.deadAt = began.Add(keepFor)
+	return set, nil
+}
+
+// discover learns where the keys are (OpenID Connect Discovery §4).
+func (s *source) discover(ctx context.Context) error {
+	if s.discovered != "" {
+		return nil
+	}
+	body, _, err := s.get(ctx, strings.TrimSuffix(s.issuer, "/")+"/.well-known/openid-configuration")
+	if err != nil {
+		return err
+	}
+	var metadata struct {
+		Issuer  string `json:"issuer"`
+		JWKSURI string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(body, &metadata); err != nil {
+		return err
+	}
+	// §4.3: otherwise one issuer could speak for another.
+	if metadata.Issuer != s.issuer {
+		return fmt.Errorf("metadata is of another issuer: %q", metadata.Issuer)
+	}
+	if err := checkURL(metadata.JWKSURI); err != nil {
+		return fmt.Errorf("jwks_uri %w", err)
+	}
+	s.discovered = metadata.JWKSURI
+	return nil
+}
+
+func (s *source) get(ctx context.Context, address string) ([]byte, http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, nil, fmt.Errorf("%s answered %d", address, resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxDocumentBytes+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(body) > maxDocumentBytes {
+		return nil, nil, fmt.Errorf("%s answered more than %d bytes", address, maxDocumentBytes)
+	}
+	return body, resp.Header, nil
+}
+
+// age returns how long an answer may be used (RFC 9111 §5.2.2.1), within this
+// package's bounds: no issuer can make it hammer, or hold on to a removed key.
+func age(header http.Header) time.Duration {
+	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		switch strings.ToLower(name) {
+		case "no-store", "no-cache":
+			return minAge
+		case "max-age":
+			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
+			if err != nil {
+				return minAge
+			}
+			return min(max(time.Duration(seconds)*time.Second, minAge), maxAge)
+		}
+	}
+	return defaultAge
+}
+
+// parseKeySet reads a JWK set (RFC 7517 §5). A key that it cannot use makes
+// the set no worse: it is left out.
+func parseKeySet(body []byte) (*keySet, error) {
+	var document struct {
+		Keys *[]json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &document); err != nil {
+		return nil, err
+	}
+	if document.Keys == nil {
+		return nil, errors.New("no key set")
+	}
+	set := &keySet{keys: make(map[string]publicKey, len(*document.Keys))}
+	for i, raw := range *document.Keys {
+		id, key, err := parseKey(raw)
+		if _, taken := set.keys[id]; err == nil && taken {
+			err = errors.New("its id is taken")
+		}
+		if err != nil {
+			set.ignored = append(set.ignored, fmt.Errorf("key %d: %w", i, err))
+			continue
+		}
+		set.keys[id] = key
+	}
+	return set, nil
+}
+
+// parseKey returns the id and the key of a JWK that may verify tokens.
+func parseKey(raw []byte) (string, publicKey, error) {
+	var jwk jose.JSONWebKey
+	if err := jwk.UnmarshalJSON(raw); err != nil {
+		return "", publicKey{}, err
+	}
+	switch {
+	case jwk.KeyID == "":
+		return "", publicKey{}, errors.New("no id")
+	case jwk.Use != "" && jwk.Use != "sig":
+		return "", publicKey{}, errors.New("not for signatures")
+	case !jwk.IsPublic() || !jwk.Valid():
+		// Also a symmetric key, and a private key that should not be here.
+		return "", publicKey{}, errors.New("not a public key")
+	}
+	key := publicKey{algorithm: jose.SignatureAlgorithm(jwk.Algorithm), key: jwk.Key}
+	if !key.fits() {
+		return "", publicKey{}, fmt.Errorf("not a key for the algorithm %q", jwk.Algorithm)
+	}
+	return jwk.KeyID, key, nil
+}
+
+// fits reports whether the key is of the kind and size that its algorithm
+// needs, and the algorithm is an accepted one.
+func (k publicKey) fits() bool {
+	switch key := k.key.(type) {
+	case *ecdsa.PublicKey:
+		return k.algorithm == jose.ES256 && key.Curve == elliptic.P256()
+	case ed25519.PublicKey:
+		return k.algorithm == jose.EdDSA
+	case *rsa.PublicKey:
+		return (k.algorithm == jose.RS256 || k.algorithm == jose.PS256) && key.N.BitLen() >= minRSABits
+	}
+	return false
+}
