@@ -1,0 +1,140 @@
+// Package granting holds what the protocol keeps about a person's decision, and
+// what its gate must know to decide again: codes, grants, and the standing of one
+// person and one client in one snapshot. It is apart from package provider so
+// that storage can implement its interfaces without knowing fosite.
+package granting
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+// Code is an authorization code that was issued. It is kept under the id of the
+// grant that its redemption will create, so that the grant's primary key decides
+// who redeems it (L14), and a grant can be ended before it exists.
+type Code struct {
+	GrantID     id.ID
+	SecretHash  []byte
+	ClientID    id.ID
+	UserID      id.ID
+	SessionID   id.ID
+	RedirectURI string
+	Challenge   string // S256 code_challenge, empty only for clients excepted from PKCE
+	Nonce       string
+	Scopes      []string // asked, of those that the client may ask
+	Resources   []string // asked (RFC 8707), in registered form
+	Claims      string   // the claims parameter, JSON, empty if none
+	Rev         int64
+	AuthTime    int64 // Unix milliseconds
+	AMR         []string
+	ACR         string
+	CreatedAt   int64
+	ExpiresAt   int64
+}
+
+// Grant is a redeemed code: what a client was given by a person.
+type Grant struct {
+	accounts.Grant
+	CodeHash  []byte // of the code that made it, for replays after the code's row is gone
+	Challenge string
+	Claims    string
+	Rev       int64
+	AuthTime  int64
+	AMR       []string
+	ACR       string
+	Refresh   RefreshState
+	// PurgeAt is when nothing can refer to the grant any more.
+	PurgeAt int64
+}
+
+// RefreshState is the one live refresh token of a grant. Tokens of earlier
+// generations prove themselves by their own tag, so none of them is kept.
+type RefreshState struct {
+	Hash       []byte // of the live token; nil if the grant has none
+	Generation int64  // of the live token
+	// Recent are the times, in Unix milliseconds, at which the last generations
+	// were rotated away, newest first: Recent[0] is when Generation-1 was. A token
+	// presented shortly after its rotation is answered with the same successor.
+	Recent     []int64
+	IdleEndsAt int64
+	ExpiresAt  int64
+}
+
+// Rotation replaces a grant's refresh token: it holds the new state, which is
+// written only if Old is still the live token's hash.
+type Rotation struct {
+	GrantID    id.ID
+	Old        []byte
+	Hash       []byte
+	Generation int64
+	Recent     []int64
+	IdleEndsAt int64
+}
+
+// Held is a permission that a person or a machine holds now, with what tokens for
+// its API need.
+type Held struct {
+	Permission string
+	EndsAt     int64 // Unix milliseconds at which the membership ends; zero means without end (L11)
+	API        Audience
+}
+
+// Audience is an enabled API as far as a token for it needs it.
+type Audience struct {
+	URI                  string
+	TokenLifetime        int64 // milliseconds, zero for the default
+	TokenAlgorithm       string
+	AuthenticationClaims bool
+}
+
+// Standing is everything that the gate must know of one person and one client,
+// read in one statement: one snapshot, with the ledger's head in it (L9).
+type Standing struct {
+	accounts.Mark
+	User    *accounts.User    // nil when deleted
+	Session *accounts.Session // nil when there is none
+	Consent *accounts.Consent // nil when the person was never asked
+	// Held are the permissions that the person holds through groups (all of them
+	// for a superuser) among the scopes asked, of enabled APIs.
+	Held []Held
+	// APIs are the enabled ones among the resources asked.
+	APIs []Audience
+}
+
+// StandingStore reads standings, each in one statement.
+type StandingStore interface {
+	// SessionStanding is for the authorization endpoint: the session of a cookie,
+	// its user, and what the client may be given. Without such a session only
+	// Mark and APIs are filled.
+	SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes, resources []string, now int64) (*Standing, error)
+	// CodeStanding returns the code kept under a grant's id, the grant if it
+	// exists already, and the standing of the code's person. Either may be nil;
+	// ErrNotFound if both are.
+	CodeStanding(ctx context.Context, grantID id.ID, now int64) (*Code, *Grant, *Standing, error)
+	// GrantStanding returns a grant, ended or not, with its person's standing.
+	GrantStanding(ctx context.Context, grantID id.ID, now int64) (*Grant, *Standing, error)
+	// MachineStanding is for client credentials: what a client itself holds (all
+	// of it when scopes is empty), and the resources.
+	MachineStanding(ctx context.Context, clientID id.ID, scopes, resources []string) (*Standing, error)
+	// UserStanding returns a person and the groups they are in now, by sub.
+	UserStanding(ctx context.Context, subject string, now int64) (*accounts.User, []string, error)
+}
+
+// GrantStore writes what may happen once. Each write is one statement with one
+// winner.
+type GrantStore interface {
+	// InsertCode reports false if a code or a grant of that id exists. Its loss
+	// is harmless, so it need not be durable (L15).
+	InsertCode(ctx context.Context, c *Code) (bool, error)
+	// RedeemCode inserts the grant; it reports false if the id exists: the code
+	// was redeemed before.
+	RedeemCode(ctx context.Context, g *Grant) (bool, error)
+	// RotateRefresh replaces the token if Old is still the live one and the
+	// grant has not ended; it reports whether it did.
+	RotateRefresh(ctx context.Context, r Rotation) (bool, error)
+	// UseAssertion records the jti of a client's assertion until it expires; it
+	// reports false if it was used before (RFC 7523 §3).
+	UseAssertion(ctx context.Context, clientID, jti string, expiresAt int64) (bool, error)
+}
