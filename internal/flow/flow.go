@@ -27,8 +27,10 @@ const (
 
 // Logical names of the cookies that the protocol and the pages share.
 const (
-	SessionCookie = "session" // the token of the browser's session
-	BrowserCookie = "browser" // ties flows to the browser that began them
+	SessionCookie  = "session" // the token of the browser's session
+	BrowserCookie  = "browser" // ties flows to the browser that began them
+	LanguageCookie = "lang"    // a BCP 47 tag of a language that the pages have
+	ThemeCookie    = "theme"   // "light" or "dark"; absent means as the device
 )
 
 // ErrNotFound is returned for a flow that is unknown or was thrown away.

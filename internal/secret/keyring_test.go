@@ -251,15 +251,6 @@ func TestKeyringConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-func TestMACAllocatesItsResultAlone(t *testing.T) {
-	k := keyring(t, first)
-	token := secret.Random(32)
-	k.MAC("p", token)
-	if n := testing.AllocsPerRun(200, func() { k.MAC("p", token, b("client")) }); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 func BenchmarkMAC(b *testing.B) {
 	k := keyring(b, first)
 	token := secret.Random(32)

@@ -1,0 +1,365 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/secret"
+	"github.com/gatehouse-id/gatehouse/revocation"
+)
+
+// PermissionRevocationsRead is the permission of the built-in API by which a
+// resource server follows the ledger.
+const PermissionRevocationsRead = "revocations:read"
+
+// ErrBuiltin refuses to change the API that Gatehouse itself serves.
+var ErrBuiltin = errors.New("part of the built-in API")
+
+// APIs makes and changes APIs and their permissions. APIs are named by audience.
+type APIs struct {
+	Journal
+	Store       APIStore
+	Permissions PermissionStore
+	Clients     ClientStore
+	Secrets     SecretStore
+	Keys        *secret.Keyring
+}
+
+// NewAPI is what an API is made of.
+type NewAPI struct {
+	Audience             string
+	Name                 string
+	Permissions          []NewPermission
+	TokenLifetime        int64 // milliseconds, zero for the client's or the default
+	TokenAlgorithm       string
+	AuthenticationClaims bool
+}
+
+// NewPermission is what a permission is made of.
+type NewPermission struct {
+	Name        string
+	Description string // "Can add post"
+}
+
+// Create makes an API, its permissions, and its resource server's own client,
+// whose secret is returned this once. Errors: ErrInvalid, ErrConflict when the
+// audience or a permission's name is taken.
+func (s *APIs) Create(ctx context.Context, actor audit.Actor, n NewAPI) (*API, *Client, secret.Text, error) {
+	a, err := buildAPI(n)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	for _, p := range n.Permissions {
+		if err := validatePermission(p); err != nil {
+			return nil, nil, "", err
+		}
+	}
+	c, text, sec := s.resourceServer(a)
+	err = s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
+		if err := s.insert(ctx, a, n.Permissions, now); err != nil {
+			return nil, err
+		}
+		c.CreatedAt, c.UpdatedAt, sec.CreatedAt = now, now, now
+		if err := s.Clients.InsertClient(ctx, c); err != nil {
+			return nil, fmt.Errorf("insert the resource server's client: %w", err)
+		}
+		if err := s.Secrets.InsertSecret(ctx, c.ID, sec); err != nil {
+			return nil, fmt.Errorf("insert the resource server's secret: %w", err)
+		}
+		return apiEffect("api.create", a, map[string]any{"name": a.Name, "client_id": c.ClientID}), nil
+	})
+	if err != nil {
+		return nil, nil, "", err
+	}
+	a.ResourceServer = c.ClientID
+	return a, c, text, nil
+}
+
+func buildAPI(n NewAPI) (*API, error) {
+	audience, err := CanonicalAudience(n.Audience)
+	if err != nil {
+		return nil, fmt.Errorf("audience: %w", err)
+	}
+	if err := label("name", n.Name, 100); err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]string{"", "RS256", "ES256", "EdDSA", "PS256"}, n.TokenAlgorithm) {
+		return nil, invalid("token algorithm %q", n.TokenAlgorithm)
+	}
+	if n.TokenLifetime < 0 || n.TokenLifetime > LongestAccessToken.Milliseconds() {
+		return nil, invalid("token lifetime: at most %s", LongestAccessToken)
+	}
+	return &API{
+		ID: id.New(), Audience: audience, Name: n.Name, TokenLifetime: n.TokenLifetime,
+		TokenAlgorithm: n.TokenAlgorithm, AuthenticationClaims: n.AuthenticationClaims,
+	}, nil
+}
+
+func (s *APIs) insert(ctx context.Context, a *API, permissions []NewPermission, now int64) error {
+	a.CreatedAt, a.UpdatedAt, a.Permissions = now, now, nil
+	if err := s.Store.InsertAPI(ctx, a); err != nil {
+		return fmt.Errorf("insert API %q: %w", a.Audience, err)
+	}
+	for _, n := range permissions {
+		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, CreatedAt: now}
+		if err := s.Permissions.InsertPermission(ctx, &p); err != nil {
+			return fmt.Errorf("insert permission %q: %w", n.Name, err)
+		}
+		a.Permissions = append(a.Permissions, p)
+	}
+	return nil
+}
+
+// validatePermission also keeps the built-in API's names to itself: who may read
+// the ledger must not depend on who was the first to use a name.
+func validatePermission(n NewPermission) error {
+	if err := ValidatePermissionName(n.Name); err != nil {
+		return err
+	}
+	if strings.HasPrefix(n.Name, "revocations:") || strings.HasPrefix(n.Name, "admin:") {
+		return invalid("permission %q: revocations: and admin: are kept for the built-in API", n.Name)
+	}
+	return label("description of "+n.Name, n.Description, 200)
+}
+
+// resourceServer builds the client by which the API's server introspects tokens
+// and follows the ledger.
+func (s *APIs) resourceServer(a *API) (*Client, secret.Text, ClientSecret) {
+	c := &Client{
+		ID: id.New(), ClientID: newClientID(), Name: a.Name, Type: ResourceClient, APIID: a.ID, APIAud: a.Audience,
+		AuthMethod: AuthSecret, GrantTypes: []string{GrantClientCredentials}, Permissions: []string{PermissionRevocationsRead},
+		IDTokenAlgorithm: "RS256", RequirePKCE: true, RotateRefresh: true,
+	}
+	text, sec := newSecret(s.Keys, c.ClientID)
+	return c, text, sec
+}
+
+// EnsureBuiltin makes the API that Gatehouse itself serves, whose audience is the
+// issuer, or brings it up to date. It is called at every start, by several nodes
+// at once too.
+func (s *APIs) EnsureBuiltin(ctx context.Context, issuer string) error {
+	audience, err := CanonicalAudience(issuer)
+	if err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	for range 2 {
+		err = s.ensureBuiltin(ctx, audience)
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		// Another node was first: what it made is seen now.
+	}
+	return err
+}
+
+func (s *APIs) ensureBuiltin(ctx context.Context, audience string) error {
+	actor := audit.Actor{Kind: audit.System, ID: "start"}
+	return s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
+		a, err := s.ofPermission(ctx, PermissionRevocationsRead)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			a = &API{ID: id.New(), Audience: audience, Name: "Gatehouse"}
+			n := NewPermission{Name: PermissionRevocationsRead, Description: "Follow which tokens were revoked"}
+			return apiEffect("api.create", a, nil), s.insert(ctx, a, []NewPermission{n}, now)
+		case err != nil:
+			return nil, err
+		case a.Audience == audience:
+			return nil, nil
+		}
+		// The operator gave the deployment another issuer. Nothing is revoked:
+		// tokens of the old one carry its name.
+		e := apiEffect("api.update", a, map[string]any{"audience": audience})
+		a.Audience, a.UpdatedAt = audience, now
+		return e, s.Store.UpdateAPI(ctx, a)
+	})
+}
+
+// ofPermission returns the API to which a permission belongs.
+func (s *APIs) ofPermission(ctx context.Context, name string) (*API, error) {
+	found, err := s.Permissions.PermissionsByName(ctx, []string{name})
+	if err != nil {
+		return nil, fmt.Errorf("find permission: %w", err)
+	}
+	p, ok := found[name]
+	if !ok {
+		return nil, fmt.Errorf("permission %q: %w", name, ErrNotFound)
+	}
+	apis, err := s.Store.ListAPIs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list APIs: %w", err)
+	}
+	i := slices.IndexFunc(apis, func(a API) bool { return a.ID == p.APIID })
+	if i < 0 {
+		return nil, fmt.Errorf("API of permission %q: %w", name, ErrNotFound)
+	}
+	return &apis[i], nil
+}
+
+// AddPermission gives an API another permission, which nobody holds yet. Errors:
+// ErrInvalid, ErrNotFound, ErrConflict, ErrBuiltin.
+func (s *APIs) AddPermission(ctx context.Context, actor audit.Actor, audience string, n NewPermission) error {
+	if err := validatePermission(n); err != nil {
+		return err
+	}
+	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
+		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, CreatedAt: now}
+		if err := s.Permissions.InsertPermission(ctx, &p); err != nil {
+			return nil, fmt.Errorf("insert permission %q: %w", n.Name, err)
+		}
+		return apiEffect("api.permission.add", a, map[string]any{"permission": n.Name}), nil
+	})
+}
+
+// DescribePermission gives a permission of an API another description. Errors:
+// ErrInvalid, ErrNotFound, ErrBuiltin.
+func (s *APIs) DescribePermission(ctx context.Context, actor audit.Actor, audience string, n NewPermission) error {
+	if err := validatePermission(n); err != nil {
+		return err
+	}
+	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
+		i := slices.IndexFunc(a.Permissions, func(p Permission) bool { return p.Name == n.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("permission %q: %w", n.Name, ErrNotFound)
+		}
+		p := a.Permissions[i]
+		if p.Description == n.Description {
+			return nil, nil
+		}
+		p.Description = n.Description
+		if err := s.Permissions.UpdatePermission(ctx, &p); err != nil {
+			return nil, fmt.Errorf("update permission: %w", err)
+		}
+		return apiEffect("api.permission.describe", a, map[string]any{"permission": n.Name}), nil
+	})
+}
+
+// Find returns an API with its permissions, by its audience in any form. Errors:
+// ErrNotFound.
+func (s *APIs) Find(ctx context.Context, audience string) (*API, error) {
+	canonical, err := CanonicalAudience(audience)
+	if err != nil {
+		return nil, fmt.Errorf("API %q: %w", audience, ErrNotFound)
+	}
+	a, err := s.Store.APIByAudience(ctx, canonical)
+	if err != nil {
+		return nil, fmt.Errorf("API %q: %w", audience, err)
+	}
+	return a, nil
+}
+
+// change finds an API that is not the built-in one and lets f change it.
+func (s *APIs) change(ctx context.Context, actor audit.Actor, audience string, f func(ctx context.Context, a *API, now int64) (*effect, error)) error {
+	return s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
+		a, err := s.Find(ctx, audience)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(a.Permissions, func(p Permission) bool { return p.Name == PermissionRevocationsRead }) {
+			return nil, ErrBuiltin
+		}
+		return f(ctx, a, now)
+	})
+}
+
+func apiEffect(action string, a *API, details map[string]any) *effect {
+	return &effect{action: action, kind: "api", target: a.Audience, details: details}
+}
+
+// DeletePermission takes a permission from everyone and removes it. Errors:
+// ErrNotFound, ErrBuiltin.
+func (s *APIs) DeletePermission(ctx context.Context, actor audit.Actor, audience, name string) error {
+	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
+		i := slices.IndexFunc(a.Permissions, func(p Permission) bool { return p.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("permission %q: %w", name, ErrNotFound)
+		}
+		rows, err := s.lossRows(ctx, a, a.Permissions[i:i+1], reasonPermissionDeleted)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Permissions.DeletePermission(ctx, a.Permissions[i].ID); err != nil {
+			return nil, fmt.Errorf("delete permission: %w", err)
+		}
+		e := apiEffect("api.permission.delete", a, map[string]any{"permission": name})
+		e.rows = rows
+		return e, nil
+	})
+}
+
+// Disable makes an API give nothing: no tokens for it, none of its permissions.
+func (s *APIs) Disable(ctx context.Context, actor audit.Actor, audience string) error {
+	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
+		if a.DisabledAt != 0 {
+			return nil, nil
+		}
+		e := apiEffect("api.disable", a, nil)
+		var err error
+		if e.rows, err = s.lossRows(ctx, a, a.Permissions, reasonAPIDisabled); err != nil {
+			return nil, err
+		}
+		a.DisabledAt, a.UpdatedAt = now, now
+		return e, s.Store.UpdateAPI(ctx, a)
+	})
+}
+
+// Enable ends a Disable.
+func (s *APIs) Enable(ctx context.Context, actor audit.Actor, audience string) error {
+	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
+		if a.DisabledAt == 0 {
+			return nil, nil
+		}
+		a.DisabledAt, a.UpdatedAt = 0, now
+		return apiEffect("api.enable", a, nil), s.Store.UpdateAPI(ctx, a)
+	})
+}
+
+// Delete removes an API with its permissions and its resource server's client.
+func (s *APIs) Delete(ctx context.Context, actor audit.Actor, audience string) error {
+	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
+		e := apiEffect("api.delete", a, nil)
+		var err error
+		if e.rows, err = s.lossRows(ctx, a, a.Permissions, reasonAPIDeleted); err != nil {
+			return nil, err
+		}
+		if a.ResourceServer != "" {
+			e.rows = append(e.rows, revocation.Entry{Kind: revocation.Client, Key: a.ResourceServer, Reason: reasonAPIDeleted})
+		}
+		return e, s.Store.DeleteAPI(ctx, a.ID)
+	})
+}
+
+// lossRows returns a row for each permission that everyone loses, and one for
+// each machine that held any of them: rows of the kind permission match only
+// tokens of a grant (L19).
+func (s *APIs) lossRows(ctx context.Context, a *API, lost []Permission, reason string) ([]revocation.Entry, error) {
+	rows := make([]revocation.Entry, 0, len(lost))
+	names := make([]string, 0, len(lost))
+	for _, p := range lost {
+		rows = append(rows, permissionRow(p.Name, a.Audience, reason))
+		names = append(names, p.Name)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	const page = 500
+	for after := ""; ; {
+		clients, err := s.Clients.ListClients(ctx, after, page)
+		if err != nil {
+			return nil, fmt.Errorf("list clients: %w", err)
+		}
+		for _, c := range clients {
+			after = c.ClientID
+			if slices.ContainsFunc(c.Permissions, func(p string) bool { return slices.Contains(names, p) }) {
+				rows = append(rows, revocation.Entry{Kind: revocation.Client, Key: c.ClientID, Reason: reason})
+			}
+		}
+		if len(clients) < page {
+			return rows, nil
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package accounts
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+// Group is a named set of people that holds permissions.
+type Group struct {
+	ID          id.ID
+	Name        string
+	NameKey     string // folded; unique
+	Description string
+	CreatedAt   int64
+	Members     int      // filled by ListGroups
+	Permissions []string // names, filled by ListGroups and GroupByName, sorted
+}
+
+// GroupStore keeps groups, their members and their permissions. The methods
+// that take something away report whether there was anything to take: a row is
+// written to the ledger only if the effective set really shrank (L19).
+type GroupStore interface {
+	InsertGroup(ctx context.Context, g *Group) error // ErrConflict when the name is taken
+	GroupByName(ctx context.Context, nameKey string) (*Group, error)
+	ListGroups(ctx context.Context) ([]Group, error)
+	UpdateGroup(ctx context.Context, g *Group) error
+	// DeleteGroup removes the group, its memberships and its permissions.
+	DeleteGroup(ctx context.Context, groupID id.ID) error
+}
+
+// MembershipStore keeps who is in which group and what groups hold.
+type MembershipStore interface {
+	// AddMember adds or prolongs a membership; endsAt (Unix milliseconds) zero
+	// means without end. It reports whether anything changed, and whether the
+	// end moved closer.
+	AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now int64) (changed, shortened bool, err error)
+	// RemoveMember reports whether the user was a member whose time had not ended.
+	RemoveMember(ctx context.Context, groupID, userID id.ID, now int64) (bool, error)
+	// Members returns the subs of at most limit members, in order, after a sub.
+	Members(ctx context.Context, groupID id.ID, after string, limit int) ([]string, error)
+	// GroupsOf returns the names of the groups in which the user is now, sorted.
+	GroupsOf(ctx context.Context, userID id.ID, now int64) ([]string, error)
+	GrantPermission(ctx context.Context, groupID, permissionID id.ID) (bool, error)
+	RevokePermission(ctx context.Context, groupID, permissionID id.ID) (bool, error)
+}

@@ -1,0 +1,223 @@
+package accounts
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/revocation"
+)
+
+// Groups makes and changes groups: who is in them and what they hold. Groups are
+// named by their name in any case, users by sub.
+type Groups struct {
+	Journal
+	Store       GroupStore
+	Members     MembershipStore
+	Permissions PermissionStore
+	APIs        APIStore
+	Users       UserStore
+}
+
+// Create makes a group without members and permissions. Errors: ErrInvalid,
+// ErrConflict.
+func (s *Groups) Create(ctx context.Context, actor audit.Actor, name, description string) (*Group, error) {
+	key, err := GroupKey(name)
+	if err != nil {
+		return nil, fmt.Errorf("group name: %w", err)
+	}
+	if description != "" {
+		if err := label("description", description, 500); err != nil {
+			return nil, err
+		}
+	}
+	g := &Group{ID: id.New(), Name: name, NameKey: key, Description: description}
+	err = s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
+		g.CreatedAt = now
+		if err := s.Store.InsertGroup(ctx, g); err != nil {
+			return nil, fmt.Errorf("insert group %q: %w", name, err)
+		}
+		return groupEffect("group.create", g, nil), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Find returns a group with its permissions. Errors: ErrNotFound.
+func (s *Groups) Find(ctx context.Context, name string) (*Group, error) {
+	key, err := GroupKey(name)
+	if err != nil {
+		return nil, fmt.Errorf("group: %w", ErrNotFound)
+	}
+	g, err := s.Store.GroupByName(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("group %q: %w", name, err)
+	}
+	return g, nil
+}
+
+// Delete removes a group. If it had members and permissions, each permission gets
+// one row, however many members lose it.
+func (s *Groups) Delete(ctx context.Context, actor audit.Actor, name string) error {
+	return s.record(ctx, actor, func(ctx context.Context, _ int64) (*effect, error) {
+		g, err := s.Find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		// Changing the unique key takes the row's lock against new members and
+		// waits for those being added (PostgreSQL: FOR UPDATE against the foreign
+		// key's FOR KEY SHARE). Without it a member could come, get a token and
+		// keep it, between the look for members and the commit.
+		gone := *g
+		gone.NameKey = "\x01deleted " + g.ID.String()
+		if err := s.Store.UpdateGroup(ctx, &gone); err != nil {
+			return nil, fmt.Errorf("lock group: %w", err)
+		}
+		members, err := s.Members.Members(ctx, g.ID, "", 1)
+		if err != nil {
+			return nil, fmt.Errorf("look for members: %w", err)
+		}
+		e := groupEffect("group.delete", g, map[string]any{"permissions": g.Permissions})
+		if len(members) > 0 {
+			if e.rows, err = s.permissionRows(ctx, g.Permissions, reasonGroupDeleted); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.Store.DeleteGroup(ctx, g.ID); err != nil {
+			return nil, fmt.Errorf("delete group: %w", err)
+		}
+		return e, nil
+	})
+}
+
+// permissionRows returns a row for each of the permissions.
+func (s *Groups) permissionRows(ctx context.Context, names []string, reason string) ([]revocation.Entry, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	found, err := s.Permissions.PermissionsByName(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("find permissions: %w", err)
+	}
+	apis, err := s.APIs.ListAPIs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list APIs: %w", err)
+	}
+	audiences := make(map[id.ID]string, len(apis))
+	for _, a := range apis {
+		audiences[a.ID] = a.Audience
+	}
+	rows := make([]revocation.Entry, 0, len(names))
+	for _, n := range names {
+		if p, ok := found[n]; ok {
+			rows = append(rows, permissionRow(n, audiences[p.APIID], reason))
+		}
+	}
+	return rows, nil
+}
+
+func permissionRow(name, audience, reason string) revocation.Entry {
+	return revocation.Entry{Kind: revocation.Permission, Key: name, Audience: audience, Reason: reason}
+}
+
+// GrantPermission gives the members of a group a permission; it shows at their
+// next refresh. Errors: ErrNotFound.
+func (s *Groups) GrantPermission(ctx context.Context, actor audit.Actor, group, permission string) error {
+	return s.record(ctx, actor, func(ctx context.Context, _ int64) (*effect, error) {
+		g, p, err := s.pair(ctx, group, permission)
+		if err != nil {
+			return nil, err
+		}
+		changed, err := s.Members.GrantPermission(ctx, g.ID, p.ID)
+		if err != nil || !changed {
+			return nil, err
+		}
+		return groupEffect("group.permission.grant", g, map[string]any{"permission": p.Name}), nil
+	})
+}
+
+// RevokePermission takes a permission from a group. Errors: ErrNotFound if either
+// does not exist.
+func (s *Groups) RevokePermission(ctx context.Context, actor audit.Actor, group, permission string) error {
+	return s.record(ctx, actor, func(ctx context.Context, _ int64) (*effect, error) {
+		g, p, err := s.pair(ctx, group, permission)
+		if err != nil {
+			return nil, err
+		}
+		held, err := s.Members.RevokePermission(ctx, g.ID, p.ID)
+		if err != nil || !held {
+			return nil, err
+		}
+		e := groupEffect("group.permission.revoke", g, map[string]any{"permission": p.Name})
+		e.rows, err = s.permissionRows(ctx, []string{p.Name}, reasonPermissionRevoked)
+		return e, err
+	})
+}
+
+func (s *Groups) pair(ctx context.Context, group, permission string) (*Group, Permission, error) {
+	g, err := s.Find(ctx, group)
+	if err != nil {
+		return nil, Permission{}, err
+	}
+	found, err := s.Permissions.PermissionsByName(ctx, []string{permission})
+	if err != nil {
+		return nil, Permission{}, fmt.Errorf("find permission: %w", err)
+	}
+	p, ok := found[permission]
+	if !ok {
+		return nil, Permission{}, fmt.Errorf("permission %q: %w", permission, ErrNotFound)
+	}
+	return g, p, nil
+}
+
+// AddMember puts a user into a group until endsAt (Unix milliseconds; zero means
+// without end), or moves the end of their membership. Errors: ErrNotFound.
+func (s *Groups) AddMember(ctx context.Context, actor audit.Actor, group, subject string, endsAt int64) error {
+	return s.member(ctx, actor, group, subject, func(ctx context.Context, g *Group, u *User, now int64) (*effect, error) {
+		changed, shortened, err := s.Members.AddMember(ctx, g.ID, u.ID, endsAt, now)
+		if err != nil || !changed {
+			return nil, err
+		}
+		e := groupEffect("group.member.add", g, map[string]any{"sub": u.Subject, "ends_at": endsAt})
+		if shortened { // tokens that counted on the later end live too long
+			e.rows = []revocation.Entry{{Kind: revocation.Membership, Key: u.Subject, Reason: reasonMembershipShorter}}
+		}
+		return e, nil
+	})
+}
+
+// RemoveMember takes a user out of a group. Errors: ErrNotFound if either does
+// not exist.
+func (s *Groups) RemoveMember(ctx context.Context, actor audit.Actor, group, subject string) error {
+	return s.member(ctx, actor, group, subject, func(ctx context.Context, g *Group, u *User, now int64) (*effect, error) {
+		was, err := s.Members.RemoveMember(ctx, g.ID, u.ID, now)
+		if err != nil || !was {
+			return nil, err
+		}
+		e := groupEffect("group.member.remove", g, map[string]any{"sub": u.Subject})
+		e.rows = []revocation.Entry{{Kind: revocation.Membership, Key: u.Subject, Reason: reasonMembershipRemoved}}
+		return e, nil
+	})
+}
+
+// member locks the user before anything else (L22) and finds the group.
+func (s *Groups) member(ctx context.Context, actor audit.Actor, group, subject string, f func(ctx context.Context, g *Group, u *User, now int64) (*effect, error)) error {
+	return s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
+		u, err := s.Users.LockUser(ctx, subject)
+		if err != nil {
+			return nil, fmt.Errorf("lock user: %w", err)
+		}
+		g, err := s.Find(ctx, group)
+		if err != nil {
+			return nil, err
+		}
+		return f(ctx, g, u, now)
+	})
+}
+
+func groupEffect(action string, g *Group, details map[string]any) *effect {
+	return &effect{action: action, kind: "group", target: g.Name, details: details}
+}

@@ -1,0 +1,101 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/revocation"
+)
+
+// Why something ended, as rows, sessions, grants and events tell it. Exported are
+// those that callers choose between.
+const (
+	ReasonRefreshReuse = "refresh-reuse" // RFC 9700 §4.14.2
+	ReasonCodeReuse    = "code-reuse"    // RFC 6749 §4.1.2
+	ReasonRevoked      = "revoked"       // the client gave its token back (RFC 7009)
+
+	reasonSignOut           = "sign-out"
+	reasonSessionEnded      = "session-ended"
+	reasonReplaced          = "session-replaced"
+	reasonSignOutEverywhere = "sign-out-everywhere"
+	reasonPasswordChange    = "password-change"
+	reasonPasswordReset     = "password-reset"
+	reasonBan               = "ban"
+	reasonDeletion          = "deletion"
+	reasonMembershipRemoved = "membership-removed"
+	reasonMembershipShorter = "membership-shortened"
+	reasonStaffRemoved      = "staff-removed"
+	reasonSuperuserRemoved  = "superuser-removed"
+	reasonConsentNarrowed   = "consent-narrowed"
+	reasonPermissionRevoked = "permission-revoked"
+	reasonPermissionDeleted = "permission-deleted"
+	reasonGroupDeleted      = "group-deleted"
+	reasonAPIDisabled       = "api-disabled"
+	reasonAPIDeleted        = "api-deleted"
+	reasonDisconnected      = "disconnected"
+	reasonClientReduced     = "client-reduced"
+	reasonClientDisabled    = "client-disabled"
+	reasonClientDeleted     = "client-deleted"
+	reasonClientCompromised = "client-compromised"
+	reasonTokenRevoked      = "token-revoked"
+)
+
+// Journal is how a change is made: in one transaction, with one event in the
+// audit log, and with what it takes away written to the ledger at the end.
+type Journal struct {
+	Tx     Tx
+	Audit  AuditWriter
+	Ledger revocation.Appender
+	Now    func() time.Time
+}
+
+// effect is what a change leaves behind besides the state itself.
+type effect struct {
+	action  string // audit.Event.Action
+	kind    string // audit.Event.TargetKind
+	target  string // audit.Event.TargetID
+	details map[string]any
+	rows    []revocation.Entry
+	stamps  []revocation.Stamp
+}
+
+// errNoActor is a mistake of the caller: a change that nobody made.
+var errNoActor = errors.New("accounts: change without an actor")
+
+// record runs f in a transaction and writes down its effect. A nil effect means
+// that nothing changed: neither an event nor a row is written (L19). f may run
+// more than once, when the database asks for a retry.
+func (j *Journal) record(ctx context.Context, actor audit.Actor, f func(ctx context.Context, now int64) (*effect, error)) error {
+	if actor.Kind == "" {
+		return errNoActor
+	}
+	return j.Tx.InTx(ctx, func(ctx context.Context) error {
+		e, err := f(ctx, j.now())
+		if err != nil || e == nil {
+			return err
+		}
+		err = j.Audit.WriteAudit(ctx, audit.Event{
+			Actor: actor, Action: e.action, TargetKind: e.kind, TargetID: e.target, Details: e.details,
+		})
+		if err != nil {
+			return fmt.Errorf("write audit event %s: %w", e.action, err)
+		}
+		if len(e.rows) > 0 {
+			if err := j.Ledger.Append(ctx, e.rows...); err != nil {
+				return fmt.Errorf("append %s to the ledger: %w", e.action, err)
+			}
+		}
+		if len(e.stamps) > 0 {
+			if err := j.Ledger.Stamp(ctx, e.stamps...); err != nil {
+				return fmt.Errorf("stamp %s: %w", e.action, err)
+			}
+		}
+		return nil
+	})
+}
+
+// now is the time in Unix milliseconds.
+func (j *Journal) now() int64 { return j.Now().UnixMilli() }

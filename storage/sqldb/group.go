@@ -1,0 +1,95 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+var _ accounts.GroupStore = (*DB)(nil)
+
+const (
+	insertGroup = `INSERT INTO groups (id, name, name_key, description, created_at)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
+
+	groupColumns = `g.id, g.name, g.name_key, g.description, g.created_at,
+  (SELECT count(*) FROM group_members m WHERE m.group_id = g.id AND (m.ends_at = 0 OR m.ends_at > $1)),
+  COALESCE((SELECT string_agg(p.name, ' ') FROM group_permissions gp JOIN permissions p ON p.id = gp.permission_id
+    WHERE gp.group_id = g.id), '')`
+	groupByName = `SELECT ` + groupColumns + ` FROM groups g WHERE g.name_key = $2`
+	listGroups  = `SELECT ` + groupColumns + ` FROM groups g ORDER BY g.name_key`
+
+	updateGroup = `UPDATE groups SET name = $2, name_key = $3, description = $4 WHERE id = $1`
+	deleteGroup = `DELETE FROM groups WHERE id = $1`
+)
+
+func scanGroup(row scanner, g *accounts.Group) error {
+	err := row.Scan(&g.ID, &g.Name, &g.NameKey, &g.Description, &g.CreatedAt, &g.Members, (*words)(&g.Permissions))
+	slices.Sort(g.Permissions)
+	return err
+}
+
+// InsertGroup implements accounts.GroupStore.
+func (d *DB) InsertGroup(ctx context.Context, g *accounts.Group) error {
+	if err := d.inserted(ctx, insertGroup, g.ID, g.Name, g.NameKey, g.Description, g.CreatedAt); err != nil {
+		return fmt.Errorf("insert group: %w", err)
+	}
+	return nil
+}
+
+// GroupByName implements accounts.GroupStore.
+func (d *DB) GroupByName(ctx context.Context, nameKey string) (*accounts.Group, error) {
+	var g *accounts.Group
+	err := d.query(ctx, groupByName, func(row scanner) error {
+		g = new(accounts.Group)
+		return scanGroup(row, g)
+	}, d.now(), nameKey)
+	if err == nil && g == nil {
+		err = accounts.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("group by name: %w", err)
+	}
+	return g, nil
+}
+
+// ListGroups implements accounts.GroupStore. Members are those whose time has not
+// ended.
+func (d *DB) ListGroups(ctx context.Context) ([]accounts.Group, error) {
+	var groups []accounts.Group
+	err := d.query(ctx, listGroups, func(row scanner) error {
+		var g accounts.Group
+		err := scanGroup(row, &g)
+		groups = append(groups, g)
+		return err
+	}, d.now())
+	if err != nil {
+		return nil, fmt.Errorf("list groups: %w", err)
+	}
+	return groups, nil
+}
+
+// UpdateGroup implements accounts.GroupStore; it writes name and description.
+func (d *DB) UpdateGroup(ctx context.Context, g *accounts.Group) error {
+	err := d.changing(ctx, func(ctx context.Context) error {
+		return d.touched(ctx, updateGroup, g.ID, g.Name, g.NameKey, g.Description)
+	})
+	if err != nil {
+		return fmt.Errorf("update group: %w", err)
+	}
+	return nil
+}
+
+// DeleteGroup implements accounts.GroupStore.
+func (d *DB) DeleteGroup(ctx context.Context, groupID id.ID) error {
+	err := d.changing(ctx, func(ctx context.Context) error {
+		return d.touched(ctx, deleteGroup, groupID)
+	})
+	if err != nil {
+		return fmt.Errorf("delete group: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package sqldb
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/revocation"
+)
+
+// planned is a statement with arguments of the right types, and the tables that
+// it reads as a whole because that is its purpose.
+type planned struct {
+	sql   string
+	args  []any
+	whole []string
+}
+
+// domainTexts are the statements of people, groups, APIs, clients, keys, the audit
+// log and the ledger that look for rows.
+func domainTexts() []planned {
+	i, at, names := id.New(), int64(1), []string{"a", "b"}
+	texts := []planned{
+		{sql: userByName, args: []any{"a"}},
+		{sql: userByEmail, args: []any{"a@b"}},
+		{sql: userBySubject, args: []any{"a"}},
+		{sql: lockUser, args: []any{"a"}},
+		{sql: deleteUser, args: []any{i}},
+		{sql: listUsers, args: []any{"a", 10}},
+		{sql: countSuperusers, whole: []string{"users_superuser"}}, // the superusers alone
+		{sql: nameTaken, args: []any{"a"}},
+		{sql: groupByName, args: []any{at, "a"}},
+		{sql: listGroups, args: []any{at}, whole: []string{"groups"}},
+		{sql: deleteGroup, args: []any{i}},
+		{sql: memberEnd, args: []any{i, i}},
+		{sql: setMemberEnd, args: []any{i, i, at}},
+		{sql: deleteMember, args: []any{i, i}},
+		{sql: members, args: []any{i, "a", 10}},
+		{sql: groupsOf, args: []any{i, at}},
+		{sql: takePermission, args: []any{i, i}},
+		{sql: apiByAudience, args: []any{"a"}},
+		{sql: listAPIs, whole: []string{"apis", "clients", "permissions"}},
+		{sql: deleteAPI, args: []any{i}},
+		{sql: permissionsByName, args: []any{names}},
+		{sql: deletePermission, args: []any{i}},
+		{sql: addClientPermissions, args: []any{i, names}},
+		{sql: dropClientPermissions, args: []any{i}},
+		{sql: clientByID, args: []any{"a", at}},
+		{sql: lockClient, args: []any{"a"}},
+		{sql: listClients, args: []any{"a", 10}},
+		{sql: deleteClient, args: []any{i}},
+		{sql: expireSecrets, args: []any{i, at}},
+		{sql: allKeys, whole: []string{"signing_keys"}},
+		{sql: readInstance, args: []any{"a"}},
+		{sql: auditTail, args: []any{10}, whole: []string{"audit"}}, // from its end, as far as LIMIT says
+		{sql: readHead},
+		{sql: rowsAfter, args: []any{at, 10}},
+		{sql: isRevoked, args: []any{at, names, "a", "a", "a", "a", "a", "a", names}},
+		{sql: purgeRows, args: []any{at, 10}},
+		{sql: bumpChange},
+		{sql: raiseFloor, args: []any{at}},
+		{sql: advanceHead, args: []any{at, 1, 1, []byte("x")}},
+	}
+	q := queue{stamps: []revocation.Stamp{
+		{Subject: revocation.UserValidFrom, ID: "a"}, {Subject: revocation.ClientValidFrom, ID: "a"},
+		{Subject: revocation.ConsentValidFrom, ID: "a b"}, {Subject: revocation.SessionRev, ID: i.String()},
+	}}
+	locks, stamps := q.stampSteps()
+	for _, s := range append(locks, stamps...) {
+		texts = append(texts, planned{sql: s.sql, args: s.args})
+	}
+	return texts
+}
+
+// TestDomainStatementsUseIndexes: no statement reads a growing table from end to
+// end, with the table empty or full.
+func TestDomainStatementsUseIndexes(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		d := openerOf(sqliteURL(t))(t)
+		for _, p := range domainTexts() {
+			for _, line := range sqlitePlan(t, d, p) {
+				allowed := strings.Contains(line, "VIRTUAL TABLE") || strings.Contains(line, "CONSTANT ROW") ||
+					readsWhole(line, append(p.whole, "ledger_head", "h"))
+				if strings.HasPrefix(line, "SCAN") && !allowed || strings.Contains(line, "AUTOMATIC") {
+					t.Errorf("%s\nin %s", line, p.sql)
+				}
+			}
+		}
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		d := openerOf(postgresURL(t) + "&enable_seqscan=off")(t)
+		for _, p := range domainTexts() {
+			plan := postgresPlan(t, d, p)
+			for n, line := range plan {
+				if !strings.Contains(line, "Scan") || readsWhole(line, append(p.whole, "ledger_head")) {
+					continue
+				}
+				index := strings.Contains(line, "Index")
+				bound := n+1 < len(plan) && strings.Contains(plan[n+1], "Index Cond")
+				if strings.Contains(line, "Seq Scan") || index && !bound {
+					t.Errorf("%s\nin %s\nplan:\n%s", line, p.sql, strings.Join(plan, "\n"))
+				}
+			}
+		}
+	})
+}
+
+func readsWhole(line string, tables []string) bool {
+	return slices.ContainsFunc(strings.Fields(line), func(word string) bool { return slices.Contains(tables, word) })
+}
+
+// sqlitePlan names tables by their aliases, so a whole table's alias is replaced.
+func sqlitePlan(t *testing.T, d *DB, p planned) []string {
+	t.Helper()
+	aliases := map[string]string{"SCAN g": "SCAN groups", "SCAN a": "SCAN apis", "SCAN k": "SCAN signing_keys"}
+	var plan []string
+	err := d.query(t.Context(), "EXPLAIN QUERY PLAN "+p.sql, func(row scanner) error {
+		var number, parent, unused int64
+		var line string
+		err := row.Scan(&number, &parent, &unused, &line)
+		for alias, table := range aliases {
+			if rest, ok := strings.CutPrefix(line, alias+" "); ok || line == alias {
+				line = table + " " + rest
+			}
+		}
+		plan = append(plan, line)
+		return err
+	}, slices.Clone(p.args)...)
+	if err != nil {
+		t.Errorf("%v\nin %s", err, p.sql)
+	}
+	return plan
+}
+
+func postgresPlan(t *testing.T, d *DB, p planned) []string {
+	t.Helper()
+	var plan []string
+	err := d.query(t.Context(), "EXPLAIN "+p.sql, func(row scanner) error {
+		var line string
+		err := row.Scan(&line)
+		plan = append(plan, line)
+		return err
+	}, slices.Clone(p.args)...)
+	if err != nil {
+		t.Errorf("%v\nin %s", err, p.sql)
+	}
+	return plan
+}
+
+// TestHotRowHasRoom: the counter's row and the grants are rewritten in place (L23).
+func TestHotRowHasRoom(t *testing.T) {
+	d := openerOf(postgresURL(t))(t)
+	for table, want := range map[string]string{"ledger_head": "{fillfactor=10}", "grants": "{fillfactor=80}"} {
+		var got string
+		err := d.queryRow(t.Context(), `SELECT reloptions::text FROM pg_class WHERE relname = $1`, []any{table}, &got)
+		if err != nil || got != want {
+			t.Errorf("%s has %s, want %s, %v", table, got, want, err)
+		}
+	}
+}

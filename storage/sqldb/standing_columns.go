@@ -1,0 +1,78 @@
+package sqldb
+
+import (
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/provider/granting"
+)
+
+// The columns of what a standing joins, and the destinations they are scanned
+// into, side by side because their order must agree. Each that cannot hold NULL
+// in its table is read through COALESCE, so that the same text serves a row that
+// an outer join did not find: its id is then zero.
+
+const standingUserColumns = `u.id, COALESCE(u.sub, ''), COALESCE(u.username, ''), COALESCE(u.username_key, ''),
+  COALESCE(u.email, ''), COALESCE(u.email_key, ''), COALESCE(u.email_verified, false), COALESCE(u.password_hash, ''),
+  COALESCE(u.name, ''), COALESCE(u.profile, '{}'), COALESCE(u.staff, false), COALESCE(u.superuser, false),
+  COALESCE(u.demo, false), COALESCE(u.banned_at, 0), COALESCE(u.valid_from, 0), COALESCE(u.created_at, 0),
+  COALESCE(u.updated_at, 0), COALESCE(u.last_sign_in_at, 0)`
+
+func standingUserDest(dest []any, u *accounts.User) []any {
+	return append(dest, &u.ID, &u.Subject, &u.Username, &u.UsernameKey,
+		&u.Email, &u.EmailKey, &u.EmailVerified, &u.PasswordHash,
+		&u.Name, object{&u.Profile}, &u.Staff, &u.Superuser,
+		&u.Demo, &u.BannedAt, &u.ValidFrom, &u.CreatedAt,
+		&u.UpdatedAt, &u.LastSignInAt)
+}
+
+const sessionColumns = `s.id, s.token_hash, s.user_id, COALESCE(s.rev, 0), COALESCE(s.auth_time, 0),
+  COALESCE(s.amr, ''), COALESCE(s.acr, ''), COALESCE(s.created_at, 0), COALESCE(s.last_seen_at, 0),
+  COALESCE(s.idle_ends_at, 0), COALESCE(s.expires_at, 0), COALESCE(s.ended_at, 0), COALESCE(s.end_reason, ''),
+  COALESCE(s.user_agent, ''), COALESCE(s.address, '')`
+
+func sessionDest(dest []any, s *accounts.Session) []any {
+	return append(dest, &s.ID, &s.TokenHash, &s.UserID, &s.Rev, &s.AuthTime,
+		(*words)(&s.AMR), &s.ACR, &s.CreatedAt, &s.LastSeenAt,
+		&s.IdleEndsAt, &s.ExpiresAt, &s.EndedAt, &s.EndReason,
+		&s.UserAgent, &s.Address)
+}
+
+const consentColumns = `k.user_id, k.client_id, COALESCE(k.scopes, ''), COALESCE(k.asked, ''), COALESCE(k.valid_from, 0),
+  COALESCE(k.granted_at, 0), COALESCE(k.updated_at, 0), COALESCE(k.revoked_at, 0), COALESCE(k.expires_at, 0)`
+
+func consentDest(dest []any, k *accounts.Consent) []any {
+	return append(dest, &k.UserID, &k.ClientID, (*words)(&k.Scopes),
+		(*words)(&k.Asked), &k.ValidFrom, &k.GrantedAt, &k.UpdatedAt, &k.RevokedAt, &k.ExpiresAt)
+}
+
+const codeColumns = `c.grant_id, c.secret_hash, c.client_id, c.user_id, c.session_id, COALESCE(c.redirect_uri, ''),
+  COALESCE(c.challenge, ''), COALESCE(c.nonce, ''), COALESCE(c.scopes, ''), COALESCE(c.resources, ''),
+  COALESCE(c.claims, ''), COALESCE(c.rev, 0), COALESCE(c.auth_time, 0), COALESCE(c.amr, ''), COALESCE(c.acr, ''),
+  COALESCE(c.created_at, 0), COALESCE(c.expires_at, 0)`
+
+func codeDest(dest []any, c *granting.Code) []any {
+	return append(dest, &c.GrantID, &c.SecretHash, &c.ClientID, &c.UserID,
+		&c.SessionID, &c.RedirectURI,
+		&c.Challenge, &c.Nonce, (*words)(&c.Scopes), (*words)(&c.Resources),
+		&c.Claims, &c.Rev, &c.AuthTime, (*words)(&c.AMR), &c.ACR,
+		&c.CreatedAt, &c.ExpiresAt)
+}
+
+const grantColumns = `g.id, g.user_id, g.client_id, g.session_id, COALESCE(g.offline, false), COALESCE(g.scopes, ''),
+  COALESCE(g.resources, ''), COALESCE(g.created_at, 0), COALESCE(g.ended_at, 0), COALESCE(g.end_reason, '')`
+
+func grantDest(dest []any, g *accounts.Grant) []any {
+	return append(dest, &g.ID, &g.UserID, &g.ClientID, &g.SessionID,
+		&g.Offline, (*words)(&g.Scopes), (*words)(&g.Resources), &g.CreatedAt, &g.EndedAt, &g.EndReason)
+}
+
+const fullGrantColumns = grantColumns + `, g.code_hash, COALESCE(g.challenge, ''), COALESCE(g.claims, ''),
+  COALESCE(g.rev, 0), COALESCE(g.auth_time, 0), COALESCE(g.amr, ''), COALESCE(g.acr, ''),
+  g.refresh_hash, COALESCE(g.refresh_generation, 0), COALESCE(g.refresh_recent, ''),
+  COALESCE(g.refresh_idle_ends_at, 0), COALESCE(g.refresh_expires_at, 0), COALESCE(g.purge_at, 0)`
+
+func fullGrantDest(dest []any, g *granting.Grant) []any {
+	return append(grantDest(dest, &g.Grant), &g.CodeHash, &g.Challenge, &g.Claims,
+		&g.Rev, &g.AuthTime, (*words)(&g.AMR), &g.ACR,
+		&g.Refresh.Hash, &g.Refresh.Generation, (*times)(&g.Refresh.Recent),
+		&g.Refresh.IdleEndsAt, &g.Refresh.ExpiresAt, &g.PurgeAt)
+}
