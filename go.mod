@@ -2,6 +2,9 @@ module github.com/gatehouse-id/gatehouse
 
 go 1.26.0
 
+// Some npm packages carry Go files.
+ignore ./internal/endtoend/node/node_modules
+
 require (
 	github.com/BurntSushi/toml v1.6.0
 	github.com/alecthomas/kong v1.17.0

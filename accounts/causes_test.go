@@ -192,10 +192,14 @@ func personCauses() []cause {
 		{"session ended", func(ctx context.Context, s *stage) error {
 			return s.world.sessions.End(ctx, operator(), s.alice.Subject, s.here.ID)
 		}, left{onHere.Sessions, onHere.Grants, []string{"session {session here}"}, nil}, true},
-		{"session replaced by a new sign-in", func(ctx context.Context, s *stage) error {
-			_, _, err := s.world.sessions.Start(ctx, s.proof(s.alice), accounts.Meta{Replaces: s.here.ID})
+		{"session replaced by somebody else's", func(ctx context.Context, s *stage) error {
+			_, _, err := s.world.sessions.Start(ctx, s.proof(s.bob), accounts.Meta{Replaces: s.here.ID})
 			return err
 		}, left{onHere.Sessions, onHere.Grants, []string{"session {session here}"}, nil}, true},
+		{"signed in again in the same session", func(ctx context.Context, s *stage) error {
+			_, _, err := s.world.sessions.Start(ctx, s.proof(s.alice), accounts.Meta{Replaces: s.here.ID})
+			return err
+		}, left{}, true},
 		{"own password changed", func(ctx context.Context, s *stage) error {
 			return s.users.ChangePassword(ctx, operator(), s.proof(s.alice), "another pass", s.there.ID)
 		}, left{onHere.Sessions, onHere.Grants, []string{"session {session here}"}, nil}, true},

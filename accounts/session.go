@@ -42,17 +42,24 @@ func (s *Session) Live(now, userValidFrom int64) bool {
 // SessionStore keeps sessions.
 type SessionStore interface {
 	InsertSession(ctx context.Context, s *Session) error
+	// RenewSession gives a session that has not ended the token, the proof (rev,
+	// auth_time, amr, acr) and the times of use of s; ErrNotFound if it has ended.
+	RenewSession(ctx context.Context, s *Session) error
 	// SessionByToken returns a session and its user, ended or not.
 	SessionByToken(ctx context.Context, tokenHash []byte) (*Session, *User, error)
 	SessionByID(ctx context.Context, sessionID id.ID) (*Session, error)
 	// TouchSession moves last_seen_at and idle_ends_at; its loss is harmless, so
 	// it need not be durable.
 	TouchSession(ctx context.Context, sessionID id.ID, seenAt, idleEndsAt int64) error
-	// SessionsOf returns the sessions of a user that have not ended, newest first.
-	SessionsOf(ctx context.Context, userID id.ID, now int64) ([]Session, error)
 	// EndSessions ends the live sessions of a user, or one of them, and returns
 	// the ids of those that it ended.
 	EndSessions(ctx context.Context, f SessionFilter, at int64, reason string) ([]id.ID, error)
+}
+
+// SessionLister lists sessions for their owner and for operators.
+type SessionLister interface {
+	// SessionsOf returns the sessions of a user that have not ended, newest first.
+	SessionsOf(ctx context.Context, userID id.ID, now int64) ([]Session, error)
 }
 
 // SessionFilter says which sessions to end: those of a user, or one, but not the

@@ -41,15 +41,17 @@ type Meta struct {
 	UserAgent string
 	Address   string
 	// Replaces is the session that the browser's cookie held until now, of
-	// whichever user; it ends. Zero means none.
+	// whichever user. Zero means none.
 	Replaces id.ID
 }
 
 // Start begins a session for somebody who proved who they are, always with a new
-// id and a new token, which goes into the cookie and is kept nowhere. The proof
-// must still hold: the user is locked, and if they were banned, signed out
-// everywhere or given another password since it was read, no session begins (L2).
-// Errors: ErrCredentials, ErrBanned.
+// token, which goes into the cookie and is kept nowhere. A session that the browser
+// held before ends; but if it is the same person's, who only had to sign in again
+// for one of their apps, it goes on under the new token, or all their other apps
+// would be cut off. The proof must still hold: the user is locked, and if they were
+// banned, signed out everywhere or given another password since it was read, no
+// session begins (L2). Errors: ErrCredentials, ErrBanned.
 func (s *Sessions) Start(ctx context.Context, r *Result, m Meta) (token string, _ *Session, err error) {
 	raw := secret.Random(sessionToken)
 	hash := sha256.Sum256(raw)
@@ -60,17 +62,27 @@ func (s *Sessions) Start(ctx context.Context, r *Result, m Meta) (token string, 
 		if err != nil {
 			return nil, err
 		}
-		rows, err := s.replace(ctx, m.Replaces, now)
+		old, err := s.earlier(ctx, m.Replaces)
 		if err != nil {
 			return nil, err
 		}
-		started = &Session{
-			ID: id.New(), TokenHash: hash[:], UserID: u.ID, Rev: r.Position, AuthTime: now, AMR: r.AMR, ACR: r.ACR,
-			CreatedAt: now, LastSeenAt: now, ExpiresAt: now + s.absolute(), UserAgent: clip(m.UserAgent), Address: clip(m.Address),
+		var rows []revocation.Entry
+		started = s.begun(r, m, u, hash[:], now)
+		if old != nil && old.UserID == u.ID && old.Live(now, u.ValidFrom) {
+			started.ID, started.CreatedAt, started.ExpiresAt = old.ID, old.CreatedAt, old.ExpiresAt
+			started.IdleEndsAt = min(started.IdleEndsAt, old.ExpiresAt)
+			err = s.Store.RenewSession(ctx, started)
+		} else {
+			if old != nil {
+				filter := SessionFilter{UserID: old.UserID, SessionID: old.ID}
+				if rows, err = endSessions(ctx, s.Store, s.Grants, filter, now, reasonReplaced); err != nil {
+					return nil, err
+				}
+			}
+			err = s.Store.InsertSession(ctx, started)
 		}
-		started.IdleEndsAt = min(now+s.idle(), started.ExpiresAt)
-		if err := s.Store.InsertSession(ctx, started); err != nil {
-			return nil, fmt.Errorf("insert session: %w", err)
+		if err != nil {
+			return nil, fmt.Errorf("write session: %w", err)
 		}
 		u.LastSignInAt = now
 		if r.newHash != "" {
@@ -116,8 +128,18 @@ func (r *Result) holds(u *User) error {
 	return nil
 }
 
-// replace ends the session that the browser had before.
-func (s *Sessions) replace(ctx context.Context, sessionID id.ID, now int64) ([]revocation.Entry, error) {
+// begun is the session that a proof begins.
+func (s *Sessions) begun(r *Result, m Meta, u *User, tokenHash []byte, now int64) *Session {
+	begun := &Session{
+		ID: id.New(), TokenHash: tokenHash, UserID: u.ID, Rev: r.Position, AuthTime: now, AMR: r.AMR, ACR: r.ACR,
+		CreatedAt: now, LastSeenAt: now, ExpiresAt: now + s.absolute(), UserAgent: clip(m.UserAgent), Address: clip(m.Address),
+	}
+	begun.IdleEndsAt = min(now+s.idle(), begun.ExpiresAt)
+	return begun
+}
+
+// earlier returns the session that the browser had before, or nil.
+func (s *Sessions) earlier(ctx context.Context, sessionID id.ID) (*Session, error) {
 	if sessionID.IsZero() {
 		return nil, nil
 	}
@@ -128,7 +150,7 @@ func (s *Sessions) replace(ctx context.Context, sessionID id.ID, now int64) ([]r
 	if err != nil {
 		return nil, fmt.Errorf("find the browser's earlier session: %w", err)
 	}
-	return endSessions(ctx, s.Store, s.Grants, SessionFilter{UserID: old.UserID, SessionID: old.ID}, now, reasonReplaced)
+	return old, nil
 }
 
 // Find returns the live session of a cookie's token and its user, who is not

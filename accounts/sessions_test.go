@@ -35,6 +35,18 @@ func TestSessions_Start(t *testing.T) {
 	if after.LastSignInAt != w.now().UnixMilli() {
 		t.Error("the time of the sign-in was not noted")
 	}
+	// Signed in again for one app: the others go on, under a new token.
+	token3, again, err := w.sessions.Start(t.Context(), w.proof(u), accounts.Meta{Replaces: s2.ID})
+	w.must(err)
+	if again.ID != s2.ID || token3 == token2 || again.AuthTime < s2.AuthTime || again.ExpiresAt != s2.ExpiresAt {
+		t.Errorf("signed in again: %+v", again)
+	}
+	if _, _, err := w.sessions.Find(t.Context(), token2); !errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("the old token still opens the session: %v", err)
+	}
+	if found, _, err := w.sessions.Find(t.Context(), token3); err != nil || found.ID != s2.ID {
+		t.Errorf("the new token: %+v, %v", found, err)
+	}
 	// Attack 163: the browser's earlier session ends, also that of somebody else.
 	_, s3, err := w.sessions.Start(t.Context(), w.proof(w.user("bob")), accounts.Meta{Replaces: s.ID})
 	w.must(err)

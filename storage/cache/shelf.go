@@ -76,6 +76,12 @@ func (s *shelf) spend(key string, m meter, now int64) (time.Duration, error) {
 	}
 	newTAT, wait := m.next(tat, now)
 	if wait > 0 {
+		if newTAT < tat {
+			// The limit was lowered: its own wait counts, not the old one's.
+			if err := s.putLocked(entry{key: key, end: newTAT}, now); err != nil {
+				return 0, err
+			}
+		}
 		return time.Duration(wait) * time.Microsecond, nil
 	}
 	if newTAT <= now {

@@ -10,11 +10,14 @@ var spendScript = redis.NewScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local burst, spend = tonumber(ARGV[1]), tonumber(ARGV[2])
-local tat = tonumber(redis.call('GET', KEYS[1]) or now)
-tat = math.min(math.max(tat, now), now + burst)
+local stored = tonumber(redis.call('GET', KEYS[1]) or now)
+local tat = math.min(math.max(stored, now), now + burst)
 local new = math.max(tat + spend, now)
 local wait = new - burst - now
 if spend > 0 and wait > 0 then
+  if tat < stored then -- the limit was lowered: its own wait counts, not the old one's
+    redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', math.ceil((tat - now) / 1000))
+  end
   return wait
 end
 if new <= now then

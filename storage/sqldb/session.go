@@ -9,7 +9,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
-var _ accounts.SessionStore = (*DB)(nil)
+var (
+	_ accounts.SessionStore  = (*DB)(nil)
+	_ accounts.SessionLister = (*DB)(nil)
+)
 
 const insertSession = `INSERT INTO sessions (id, token_hash, user_id, rev, auth_time, amr, acr, created_at,
   last_seen_at, idle_ends_at, expires_at, ended_at, end_reason, user_agent, address)
@@ -23,6 +26,20 @@ func (d *DB) InsertSession(ctx context.Context, s *accounts.Session) error {
 		s.EndedAt, s.EndReason, s.UserAgent, s.Address)
 	if err != nil {
 		return fmt.Errorf("insert session: %w", err)
+	}
+	return nil
+}
+
+const renewSession = `UPDATE sessions SET token_hash = $2, rev = $3, auth_time = $4, amr = $5, acr = $6,
+  last_seen_at = $7, idle_ends_at = $8, user_agent = $9, address = $10
+WHERE id = $1 AND ended_at = 0`
+
+// RenewSession implements accounts.SessionStore.
+func (d *DB) RenewSession(ctx context.Context, s *accounts.Session) error {
+	err := d.touched(ctx, renewSession, s.ID, s.TokenHash, s.Rev, s.AuthTime, strings.Join(s.AMR, " "), s.ACR,
+		s.LastSeenAt, s.IdleEndsAt, s.UserAgent, s.Address)
+	if err != nil {
+		return fmt.Errorf("renew session: %w", err)
 	}
 	return nil
 }

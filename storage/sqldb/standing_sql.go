@@ -6,8 +6,8 @@ package sqldb
 // is joined to it, so there is a row whatever else is missing.
 //
 // What a person holds comes back as one text, a line for each permission, and so
-// do APIs: a join would repeat the person for each of them. Parameter $1 names
-// what is asked for, $2 is the time.
+// do APIs: a join would repeat the person for each of them. Of the parameters, $1
+// names what is asked for and, where a person is concerned, $2 is the time.
 
 // The two engines differ only in how they take the words of a column apart.
 const (

@@ -257,9 +257,11 @@ func cacheChangedLimit(t *testing.T, s cache.Store) {
 	// An operator lowers a limit: what was spent of the old one does not lock
 	// the key for longer than the new one can.
 	cacheSpent(t, s, "a", cache.Limit{Burst: 10, Every: time.Hour}, 10)
-	if wait := cacheSpent(t, s, "a", cache.Limit{Burst: 1, Every: time.Second}, 1); wait > time.Second {
+	lower := cache.Limit{Burst: 1, Every: 100 * time.Millisecond}
+	if wait := cacheSpent(t, s, "a", lower, 1); wait > lower.Every {
 		t.Errorf("wait %s", wait)
 	}
+	cacheAwait(t, "the lowered limit to recover", func() bool { return cacheSpent(t, s, "a", lower, 1) == 0 })
 }
 
 func cacheTwoNameSpaces(t *testing.T, s cache.Store) {

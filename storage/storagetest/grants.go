@@ -27,6 +27,7 @@ type GrantBackend interface {
 	accounts.PermissionStore
 	accounts.ClientStore
 	accounts.SessionStore
+	accounts.SessionLister
 	accounts.GrantStore
 	granting.StandingStore
 	granting.GrantStore
@@ -175,7 +176,7 @@ func refreshRotates(t *testing.T, w *World) {
 	mustRotate(t, w, first, true)
 	mustRotate(t, w, first, false)
 	wrong := first
-	wrong.Old = secretHash(77)
+	wrong.Old, wrong.Generation = secretHash(77), 9
 	mustRotate(t, w, wrong, false)
 	wrong.GrantID, wrong.Old = id.New(), secretHash(2)
 	mustRotate(t, w, wrong, false)

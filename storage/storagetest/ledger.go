@@ -19,6 +19,7 @@ import (
 type Ledger interface {
 	Identity
 	accounts.SessionStore
+	accounts.SessionLister
 	accounts.GrantStore
 	BumpChange(ctx context.Context) error
 	Purge(ctx context.Context, now int64, batch int) (int, error)
