@@ -1,0 +1,45 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/web"
+)
+
+// answerError writes an error of a back channel: JSON, never cached.
+func (p *Provider) answerError(w http.ResponseWriter, r *http.Request, err error) {
+	e := asError(err)
+	event := web.Event(r.Context())
+	event.Error, event.Cause = e.Code, e.Cause
+	if e.Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
+		// RFC 9110 §11.6.1: a 401 always names a scheme.
+		w.Header().Set("WWW-Authenticate", `Basic realm="Gatehouse", charset="UTF-8"`)
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+	web.NoStore(w)
+	web.WriteJSON(w, e.Status, map[string]string{"error": e.Code, "error_description": printable(e.Description)})
+}
+
+// postOnly answers anything but POST.
+func (p *Provider) postOnly(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodPost {
+		return true
+	}
+	w.Header().Set("Allow", http.MethodPost)
+	p.answerError(w, r, newError(http.StatusMethodNotAllowed, "invalid_request", "Only POST is allowed here"))
+	return false
+}
+
+// formError turns what web.ParseForm refuses into a protocol error.
+func formError(err error) error {
+	var bad *web.FormError
+	if errors.As(err, &bad) {
+		return newError(bad.Status, "invalid_request", printable(bad.Error()))
+	}
+	return invalidRequest("The parameters cannot be read")
+}

@@ -1,0 +1,240 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/flow"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/provider/granting"
+	"github.com/gatehouse-id/gatehouse/templates"
+)
+
+// step is where the person goes next.
+type step int
+
+const (
+	stepIssue step = iota // nowhere: the code can be issued
+	stepSignIn
+	stepSelectAccount
+	stepConsent
+)
+
+// advance decides the next step from what is stored, and takes it. No step has to
+// prove that the one before it was done: what is missing is asked for, from
+// whichever page or tab the request came.
+func (p *Provider) advance(w http.ResponseWriter, r *http.Request, a *authorization, f *progress) {
+	ctx, now := r.Context(), p.Now()
+	st, err := p.standing(ctx, r, a, now)
+	if err == nil {
+		err = p.knownResources(a, st)
+	}
+	var next step
+	if err == nil {
+		next, err = nextStep(a, f.Flow, st, now)
+	}
+	if err == nil && next == stepConsent && p.operatorConsents(a) {
+		st, err = p.consentForOperator(ctx, r, a, st, now)
+		next = stepIssue
+	}
+	switch {
+	case err != nil:
+		p.fail(w, r, a, err)
+		return
+	case next == stepIssue:
+		p.issueCode(w, r, a, f, st, now)
+		return
+	case a.prompts("none"):
+		p.answerClient(w, r, a, silentError(next))
+		return
+	}
+	paths := map[step]string{stepSignIn: flow.PathSignIn, stepSelectAccount: flow.PathSelectAccount, stepConsent: flow.PathConsent}
+	// The page of a person who is signed in already must ask all the same.
+	f.Reauthenticate = next == stepSignIn && signedIn(st, now)
+	if err := p.send(w, r, f, paths[next]); err != nil {
+		p.fail(w, r, a, err)
+	}
+}
+
+// standing reads the browser's session and what the client may be given.
+func (p *Provider) standing(ctx context.Context, r *http.Request, a *authorization, now time.Time) (*granting.Standing, error) {
+	hash, _ := accounts.HashSessionToken(p.Cookies.Get(r, flow.SessionCookie)) // nil finds no session
+	return p.Standings.SessionStanding(ctx, hash, a.client.ID, a.scopes, a.resources, now.UnixMilli())
+}
+
+// knownResources refuses a resource that is no enabled API (RFC 8707 §2).
+func (p *Provider) knownResources(a *authorization, st *granting.Standing) error {
+	for _, uri := range a.resources {
+		known := slices.ContainsFunc(st.APIs, func(api granting.Audience) bool { return api.URI == uri })
+		if !known && uri != p.issuer {
+			return invalidTarget("The resource is unknown or disabled")
+		}
+	}
+	return nil
+}
+
+func signedIn(st *granting.Standing, now time.Time) bool {
+	return st.Session != nil && st.User != nil && st.User.Active() && st.Session.Live(now.UnixMilli(), st.User.ValidFrom)
+}
+
+// nextStep is the state machine: a pure function of the request, what was done,
+// and what is true now.
+func nextStep(a *authorization, f *flow.Flow, st *granting.Standing, now time.Time) (step, error) {
+	if f.DeniedAt != 0 {
+		return 0, newError(http.StatusForbidden, "access_denied", "The person declined")
+	}
+	if !signedIn(st, now) {
+		return stepSignIn, nil
+	}
+	// A sign-in since the request arrived satisfies every wish for a fresh one.
+	authTime := st.Session.AuthTime
+	fresh := authTime >= f.CreatedAt
+	age := now.Sub(time.UnixMilli(authTime))
+	tooOld := a.maxAge >= 0 && (age > a.maxAge || a.maxAge == 0)
+	if !fresh && (tooOld || a.prompts("login")) {
+		return stepSignIn, nil
+	}
+	if a.subject != "" && a.subject != st.User.Subject {
+		if fresh {
+			return 0, newError(http.StatusForbidden, "login_required", "Somebody else is signed in than the request asks for")
+		}
+		return stepSignIn, nil
+	}
+	if a.prompts("select_account") && !fresh && f.AccountChosenAt == 0 {
+		return stepSelectAccount, nil
+	}
+	if len(a.acr) > 0 && !slices.Contains(a.acr, st.Session.ACR) {
+		return 0, newError(http.StatusForbidden, "unmet_authentication_requirements", "The demanded acr cannot be reached")
+	}
+	if needsConsent(a, f, st, now) {
+		return stepConsent, nil
+	}
+	return stepIssue, nil
+}
+
+// needsConsent: what was shown before need not be asked again, but for clients
+// that anybody could pretend to be (RFC 8252 §8.6).
+func needsConsent(a *authorization, f *flow.Flow, st *granting.Standing, now time.Time) bool {
+	k := st.Consent
+	if k == nil || k.RevokedAt != 0 || k.ExpiresAt != 0 && k.ExpiresAt <= now.UnixMilli() {
+		return true
+	}
+	if len(without(a.scopes, k.Asked)) > 0 {
+		return true
+	}
+	if f.ConsentedAt != 0 {
+		return false
+	}
+	return a.prompts("consent") || a.impersonable()
+}
+
+// impersonable reports whether another app on the person's device could receive
+// the response: a public client whose redirect URI proves nothing.
+func (a *authorization) impersonable() bool {
+	return a.client.Public() && accounts.KindOfRedirect(a.redirectURI) != accounts.HTTPSRedirect
+}
+
+// operatorConsents reports whether the operator's own word replaces the person's:
+// for a first-party client whose redirect URI proves who it is.
+func (p *Provider) operatorConsents(a *authorization) bool {
+	return a.client.FirstParty && !a.prompts("consent") &&
+		accounts.KindOfRedirect(a.redirectURI) == accounts.HTTPSRedirect
+}
+
+func (p *Provider) consentForOperator(ctx context.Context, r *http.Request, a *authorization, st *granting.Standing, now time.Time) (*granting.Standing, error) {
+	by := audit.Actor{Kind: audit.System, ID: "first-party"}
+	if err := p.Consents.Allow(ctx, by, st.User, a.client.Client, a.scopes, a.scopes); err != nil {
+		return nil, err
+	}
+	return p.standing(ctx, r, a, now)
+}
+
+// silentError is what prompt=none says instead of showing a page (OpenID Connect
+// Core §3.1.2.6).
+func silentError(next step) *Error {
+	switch next {
+	case stepSelectAccount:
+		return newError(http.StatusForbidden, "account_selection_required", "The person must choose an account")
+	case stepConsent:
+		return newError(http.StatusForbidden, "consent_required", "The person must consent")
+	default:
+		return newError(http.StatusForbidden, "login_required", "The person must sign in")
+	}
+}
+
+// issueCode asks the gate and answers with a code.
+func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authorization, f *progress, st *granting.Standing, now time.Time) {
+	b := basis{
+		user: st.User.ID, session: st.Session.ID, rev: min(a.mark.Position, st.Position),
+		scopes: a.scopes, resources: a.resources, signedIn: true,
+		offline: offline(a.client.Client, st, a.scopes),
+	}
+	v, err := p.gate.decide(a.client.Client, a.mark, st, b, ask{grantType: grantCode, now: now, openAudience: true})
+	if err != nil {
+		p.fail(w, r, a, refusal(err))
+		return
+	}
+	x := &exchange{grantType: grantCode, now: now, client: a.client, mark: a.mark, standing: st, basis: b, verdict: v}
+	x.issue = &granting.Code{
+		GrantID: f.GrantID, ClientID: a.client.ID, UserID: st.User.ID, SessionID: st.Session.ID,
+		RedirectURI: a.params.Get("redirect_uri"), Challenge: a.challenge, Nonce: a.nonce,
+		Scopes: a.scopes, Resources: a.resources, Claims: a.claims,
+		Rev: b.rev, AuthTime: st.Session.AuthTime, AMR: st.Session.AMR, ACR: st.Session.ACR,
+		CreatedAt: now.UnixMilli(), ExpiresAt: now.Add(p.Lifetimes.Code).UnixMilli(),
+	}
+	ctx := withExchange(r.Context(), x)
+	response, err := p.fosite.NewAuthorizeResponse(ctx, a.request, newSession(st.User.Subject))
+	if errors.Is(x.err, errAlreadyUsed) {
+		p.answerAgain(w, r, a, f, st, now)
+		return
+	}
+	if err != nil {
+		p.fail(w, r, a, x.reason(err))
+		return
+	}
+	p.Sessions.Touch(ctx, st.Session)
+	p.finish(ctx, f, now)
+	event := web.Event(ctx)
+	event.UserID, event.Outcome = st.User.Subject, "code"
+	p.respond(w, r, a, response.GetParameters())
+}
+
+// answerAgain handles a request whose code was issued already, by a second click or
+// a second tab. A pushed request is used up by that (RFC 9126 §4); any other one
+// simply gets a grant of its own.
+func (p *Provider) answerAgain(w http.ResponseWriter, r *http.Request, a *authorization, f *progress, st *granting.Standing, now time.Time) {
+	if f.Pushed {
+		p.errorPage(w, r, http.StatusBadRequest, templates.Error{Kind: templates.AlreadyUsed})
+		return
+	}
+	f.GrantID = id.New()
+	p.issueCode(w, r, a, f, st, now)
+}
+
+// finish marks the flow. The code is out; that the mark is lost only means that
+// the back button gets another one.
+func (p *Provider) finish(ctx context.Context, f *progress, now time.Time) {
+	if !f.stored {
+		return
+	}
+	f.FinishedAt = now.UnixMilli()
+	if err := p.Flows.UpdateFlow(ctx, f.Flow); err != nil {
+		p.Log.WarnContext(ctx, "mark a flow as finished", "error", err)
+	}
+}
+
+// refusal turns the gate's word for the token endpoint into one that RFC 6749
+// §4.1.2.1 knows.
+func refusal(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Code == "invalid_grant" {
+		return newError(http.StatusForbidden, "access_denied", e.Description)
+	}
+	return err
+}

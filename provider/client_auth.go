@@ -1,0 +1,192 @@
+package provider
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/secret"
+	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/provider/token"
+)
+
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// Failed authentications are budgeted by client and network together, so that
+// nobody can lock a client out from somewhere else.
+const (
+	authFailures     = 20
+	authFailureEvery = 3 * time.Second
+)
+
+// credentials are what a request presents to prove its client.
+type credentials struct {
+	method   string // accounts.AuthNone, AuthSecret or AuthPrivateKeyJWT
+	clientID string
+	secret   string
+	jwt      string
+}
+
+// presented finds the one way of authentication that the request uses. Two at once
+// are refused (RFC 6749 §2.3): which one counts must not be a matter of taste.
+func presented(r *http.Request, form url.Values) (credentials, error) {
+	var found []credentials
+	if header := r.Header.Values("Authorization"); len(header) > 0 {
+		if len(header) > 1 {
+			return credentials{}, invalidRequest("More than one Authorization header")
+		}
+		id, secret, err := parseBasic(header[0])
+		if err != nil {
+			return credentials{}, invalidClient("The Authorization header is not well-formed Basic authentication")
+		}
+		found = append(found, credentials{method: accounts.AuthSecret, clientID: id, secret: secret})
+	}
+	if form.Has("client_secret") {
+		found = append(found, credentials{method: accounts.AuthSecret, clientID: form.Get("client_id"), secret: form.Get("client_secret")})
+	}
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		if form.Get("client_assertion_type") != assertionType {
+			return credentials{}, invalidClient("The client_assertion_type is not supported")
+		}
+		// The token endpoint accepts a request that names the client in the
+		// assertion alone (RFC 7521 §4.2).
+		jwt := form.Get("client_assertion")
+		subject, err := token.UnverifiedSubject(jwt)
+		if err != nil || !clean(subject) { // no database keeps a NUL
+			return credentials{}, invalidClient("The client assertion is not a JWT that names its client")
+		}
+		found = append(found, credentials{method: accounts.AuthPrivateKeyJWT, clientID: subject, jwt: jwt})
+	}
+	switch len(found) {
+	case 0:
+		return credentials{method: accounts.AuthNone, clientID: form.Get("client_id")}, nil
+	case 1:
+	default:
+		return credentials{}, invalidRequest("More than one method of client authentication")
+	}
+	c := found[0]
+	if named := form.Get("client_id"); named != "" && named != c.clientID {
+		return c, invalidRequest("The client_id does not match the client's credentials")
+	}
+	return c, nil
+}
+
+// parseBasic reads Basic credentials, whose parts are form-encoded before they are
+// joined (RFC 6749 §2.3.1). It is strict: one decoding, canonical base64, UTF-8.
+func parseBasic(header string) (clientID, secret string, err error) {
+	errBasic := errors.New("malformed Basic credentials")
+	scheme, text, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Basic") {
+		return "", "", errBasic
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(text, " "))
+	if err != nil || strings.ContainsAny(text, "\r\n") {
+		return "", "", errBasic
+	}
+	name, password, ok := strings.Cut(string(b), ":")
+	if !ok {
+		return "", "", errBasic
+	}
+	if clientID, err = url.QueryUnescape(name); err != nil {
+		return "", "", errBasic
+	}
+	if secret, err = url.QueryUnescape(password); err != nil {
+		return "", "", errBasic
+	}
+	if clientID == "" || !clean(clientID) || !clean(secret) {
+		return "", "", errBasic
+	}
+	return clientID, secret, nil
+}
+
+func clean(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
+}
+
+// authenticate returns the client of a back-channel request and where the ledger
+// stood when it was read.
+func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.Values, now time.Time) (*accounts.Client, accounts.Mark, error) {
+	cred, err := presented(r, form)
+	if err != nil {
+		return nil, accounts.Mark{}, err
+	}
+	if cred.clientID == "" {
+		return nil, accounts.Mark{}, invalidClient("No client credentials")
+	}
+	web.Event(ctx).ClientID = cred.clientID
+	key := limitKey("client-auth", cred.clientID, web.Bucket(web.ClientIP(ctx)))
+	if wait := p.guard.wait(key, now); wait > 0 {
+		return nil, accounts.Mark{}, tooMany(wait)
+	}
+	c, mark, err := p.verifyClient(ctx, cred, now)
+	var refused *Error
+	if errors.As(err, &refused) {
+		wait, spendErr := p.Limiter.Spend(ctx, key, authFailures, authFailureEvery, 1)
+		if spendErr != nil {
+			p.Log.WarnContext(ctx, "count a failed client authentication", "error", spendErr)
+		}
+		if wait > 0 {
+			p.guard.bar(key, now.Add(wait), now)
+		}
+		return nil, accounts.Mark{}, err
+	}
+	return c, mark, err
+}
+
+func (p *Provider) verifyClient(ctx context.Context, cred credentials, now time.Time) (*accounts.Client, accounts.Mark, error) {
+	// Unknown, disabled, wrong method and wrong secret read the same.
+	refused := invalidClient("Client authentication failed")
+	c, mark, err := p.Clients.ClientByID(ctx, cred.clientID, now.UnixMilli())
+	if errors.Is(err, accounts.ErrNotFound) {
+		return nil, mark, refused
+	}
+	if err != nil {
+		return nil, mark, err
+	}
+	if c.DisabledAt != 0 || c.AuthMethod != cred.method {
+		return nil, mark, refused
+	}
+	switch cred.method {
+	case accounts.AuthSecret:
+		ok, err := p.Secrets.VerifySecret(ctx, c, secret.Text(cred.secret))
+		if err != nil {
+			return nil, mark, err
+		}
+		if !ok {
+			return nil, mark, refused
+		}
+	case accounts.AuthPrivateKeyJWT:
+		if err := p.verifyAssertion(ctx, c, cred.jwt, now); err != nil {
+			return nil, mark, err
+		}
+	}
+	return c, mark, nil
+}
+
+// verifyAssertion checks a private_key_jwt, and only when everything else about
+// it is right uses up its jti: one that was made for another server must not burn
+// a client's own.
+func (p *Provider) verifyAssertion(ctx context.Context, c *accounts.Client, raw string, now time.Time) error {
+	rules := token.AssertionRules{Issuer: p.issuer, ClientID: c.ClientID, Now: now}
+	if c.TokenEndpointAudience {
+		rules.AllowTokenEndpoint = p.url(pathToken)
+	}
+	a, err := token.VerifyAssertion(raw, []byte(c.JWKS), rules)
+	if err != nil {
+		return invalidClient("The client assertion is not valid: " + printable(err.Error())).because(err)
+	}
+	fresh, err := p.Grants.UseAssertion(ctx, c.ClientID, a.JTI, a.ExpiresAt.Add(time.Minute).UnixMilli())
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		return invalidClient("The client assertion was already used")
+	}
+	return nil
+}

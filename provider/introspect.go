@@ -1,0 +1,152 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/provider/granting"
+	"github.com/gatehouse-id/gatehouse/provider/token"
+)
+
+// introspect is the introspection endpoint (RFC 7662). It answers by the ledger,
+// and only who may know: the resource server of the token's audience, and the
+// client that the token was issued to. Everybody else learns that it is not
+// active, as of any string.
+func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
+	if !p.postOnly(w, r) {
+		return
+	}
+	form, err := web.ParseForm(w, r)
+	if err != nil {
+		p.answerError(w, r, formError(err))
+		return
+	}
+	c, _, err := p.authenticate(r.Context(), r, form, p.Now())
+	if err == nil && c.Public() {
+		err = invalidClient("A public client may not introspect")
+	}
+	if err == nil && !form.Has("token") {
+		err = invalidRequest("The parameter is missing: token")
+	}
+	var answer map[string]any
+	if err == nil {
+		answer, err = p.introspection(r.Context(), c, form)
+	}
+	if err != nil {
+		p.answerError(w, r, err)
+		return
+	}
+	web.NoStore(w)
+	web.WriteJSON(w, http.StatusOK, answer)
+}
+
+var inactive = map[string]any{"active": false}
+
+// introspection finds the token by its form; the hint could only mislead.
+func (p *Provider) introspection(ctx context.Context, c *accounts.Client, form url.Values) (map[string]any, error) {
+	raw := form.Get("token")
+	if strings.HasPrefix(raw, refreshPrefix) {
+		return p.introspectRefresh(ctx, c, raw)
+	}
+	a, live, err := p.liveAccess(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	api := c.Type == accounts.ResourceClient && c.APIAud != "" && c.APIAud == a.Audience
+	if !live || !api && c.ClientID != a.ClientID {
+		return inactive, nil
+	}
+	return p.describe(ctx, a, api || slices.Contains(strings.Fields(a.Scope), scopeProfile))
+}
+
+// describe tells what a live token says. The username is part of the profile: a
+// client that was not allowed it must not get it here.
+func (p *Provider) describe(ctx context.Context, a token.Access, mayName bool) (map[string]any, error) {
+	out := map[string]any{
+		"active": true, "token_type": "Bearer", "iss": a.Issuer, "sub": a.Subject, "aud": a.Audience,
+		"client_id": a.ClientID, "iat": a.IssuedAt, "exp": a.ExpiresAt, "jti": a.ID, "rev": a.Rev,
+	}
+	for name, value := range map[string]string{"scope": a.Scope, "sid": a.SessionID, "gid": a.GrantID, "acr": a.ACR} {
+		if value != "" {
+			out[name] = value
+		}
+	}
+	if a.AuthTime != 0 {
+		out["auth_time"], out["amr"] = a.AuthTime, a.AMR
+	}
+	if a.GrantID == "" {
+		return out, nil
+	}
+	u, _, err := p.Standings.UserStanding(ctx, a.Subject, p.Now().UnixMilli())
+	if errors.Is(err, accounts.ErrNotFound) {
+		return inactive, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if mayName {
+		out["username"] = u.Username
+	}
+	return out, nil
+}
+
+// introspectRefresh answers about a refresh token, to its own client alone.
+func (p *Provider) introspectRefresh(ctx context.Context, c *accounts.Client, raw string) (map[string]any, error) {
+	now := p.Now()
+	t, grant, st, err := p.findRefresh(ctx, c, raw, now)
+	if err != nil || grant == nil {
+		return inactive, err
+	}
+	live := grant.Refresh
+	if grant.EndedAt != 0 || live.Generation != t.generation || !t.is(p.Keyring, live.Hash) {
+		return inactive, nil
+	}
+	ends := min(live.IdleEndsAt, live.ExpiresAt)
+	if now.UnixMilli() >= ends {
+		return inactive, nil
+	}
+	b := basis{
+		user: grant.UserID, session: grant.SessionID, rev: grant.Rev, scopes: grant.Scopes, resources: grant.Resources,
+		offline: grant.Offline && offline(c, st, grant.Scopes),
+	}
+	v, err := p.gate.decide(c, st.Mark, st, b, ask{grantType: grantRefresh, now: now, openAudience: true})
+	if err != nil {
+		return inactive, nil
+	}
+	out := map[string]any{
+		"active": true, "token_type": "refresh_token", "iss": p.issuer, "client_id": c.ClientID,
+		"sub": st.User.Subject, "scope": strings.Join(v.granted, " "),
+		"iat": unix(grant.CreatedAt), "exp": unix(ends), "gid": grant.ID.String(),
+	}
+	if slices.Contains(v.granted, scopeProfile) {
+		out["username"] = st.User.Username
+	}
+	return out, nil
+}
+
+// findRefresh returns the grant of a genuine refresh token of this client, or no
+// grant.
+func (p *Provider) findRefresh(ctx context.Context, c *accounts.Client, raw string, now time.Time) (refreshToken, *granting.Grant, *granting.Standing, error) {
+	t, err := parseRefresh(raw)
+	if err != nil || !t.genuine(p.Keyring) {
+		return t, nil, nil, nil
+	}
+	grant, st, err := p.Standings.GrantStanding(ctx, t.grant, now.UnixMilli())
+	if errors.Is(err, accounts.ErrNotFound) {
+		return t, nil, nil, nil
+	}
+	if err != nil {
+		return t, nil, nil, unavailable(err)
+	}
+	if grant.ClientID != c.ID || grant.Refresh.Hash == nil {
+		return t, nil, nil, nil
+	}
+	return t, grant, st, nil
+}

@@ -1,0 +1,92 @@
+package provider
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/flow"
+)
+
+func TestNextStep(t *testing.T) {
+	const signIn, choose, consent, issue = stepSignIn, stepSelectAccount, stepConsent, stepIssue
+	type world struct {
+		situation
+		a *authorization
+		f *flow.Flow
+	}
+	now := passing().ask.now
+	tests := []struct {
+		name   string
+		change func(w *world)
+		want   step
+		code   string
+	}{
+		{name: "all is known", want: issue},
+		{name: "declined", change: func(w *world) { w.f.DeniedAt = 1 }, code: "access_denied"},
+		{name: "signed out", change: func(w *world) { w.standing.Session = nil }, want: signIn},
+		{name: "banned meanwhile", change: func(w *world) { w.standing.User.BannedAt = 1 }, want: signIn},
+		{name: "prompt login", change: func(w *world) { w.a.prompt = []string{"login"} }, want: signIn},
+		{name: "prompt login, done", change: func(w *world) {
+			w.a.prompt, w.standing.Session.AuthTime = []string{"login"}, w.f.CreatedAt
+		}, want: issue},
+		{name: "prompt login and consent", change: func(w *world) { w.a.prompt = []string{"login", "consent"} }, want: signIn},
+		{name: "max_age kept", change: func(w *world) { w.a.maxAge = 2 * time.Hour }, want: issue},
+		{name: "max_age passed", change: func(w *world) { w.a.maxAge = time.Minute }, want: signIn},
+		{name: "max_age zero", change: func(w *world) {
+			w.a.maxAge, w.standing.Session.AuthTime = 0, w.f.CreatedAt-1
+		}, want: signIn},
+		{name: "max_age passed while on the way", change: func(w *world) {
+			w.a.maxAge, w.f.CreatedAt = time.Second, now.Add(-time.Minute).UnixMilli()
+			w.standing.Session.AuthTime = now.Add(-30 * time.Second).UnixMilli()
+		}, want: issue},
+		{name: "somebody else is meant", change: func(w *world) { w.a.subject = "other" }, want: signIn},
+		{name: "somebody else signed in", change: func(w *world) {
+			w.a.subject, w.standing.Session.AuthTime = "other", w.f.CreatedAt
+		}, code: "login_required"},
+		{name: "select_account", change: func(w *world) { w.a.prompt = []string{"select_account"} }, want: choose},
+		{name: "select_account, done", change: func(w *world) {
+			w.a.prompt, w.f.AccountChosenAt = []string{"select_account"}, 1
+		}, want: issue},
+		{name: "acr reached", change: func(w *world) { w.a.acr = []string{"aal9", accounts.ACRPassword} }, want: issue},
+		{name: "acr out of reach", change: func(w *world) { w.a.acr = []string{"aal9"} }, code: "unmet_authentication_requirements"},
+		{name: "never consented", change: func(w *world) { w.standing.Consent = nil }, want: consent},
+		{name: "disconnected", change: func(w *world) { w.standing.Consent.RevokedAt = 1 }, want: consent},
+		{name: "consent expired", change: func(w *world) { w.standing.Consent.ExpiresAt = 1 }, want: consent},
+		{name: "more is asked", change: func(w *world) { w.a.scopes = append(w.a.scopes, "photos:add") }, want: consent},
+		{name: "prompt consent", change: func(w *world) { w.a.prompt = []string{"consent"} }, want: consent},
+		{name: "prompt consent, done", change: func(w *world) {
+			w.a.prompt, w.f.ConsentedAt = []string{"consent"}, 1
+		}, want: issue},
+		{name: "public client on loopback, consented before", change: func(w *world) {
+			w.client.AuthMethod, w.a.redirectURI = accounts.AuthNone, "http://127.0.0.1:4000/cb"
+		}, want: consent},
+		{name: "public client of its own scheme, consented now", change: func(w *world) {
+			w.client.AuthMethod, w.a.redirectURI, w.f.ConsentedAt = accounts.AuthNone, "com.example.app:/cb", 1
+		}, want: issue},
+		{name: "public client on https, consented before", change: func(w *world) { w.client.AuthMethod = accounts.AuthNone }, want: issue},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &world{situation: passing()}
+			w.client.AuthMethod = accounts.AuthSecret
+			w.standing.User.Subject = "ada"
+			w.standing.Session.AuthTime, w.standing.Session.ACR = now.Add(-time.Hour).UnixMilli(), accounts.ACRPassword
+			w.standing.Consent.Asked = []string{"openid", "posts:add"}
+			w.a = &authorization{
+				client: &client{Client: w.client}, redirectURI: "https://app.example.com/cb",
+				scopes: []string{"openid", "posts:add"}, maxAge: -1,
+			}
+			w.f = &flow.Flow{CreatedAt: now.UnixMilli()}
+			if tt.change != nil {
+				tt.change(w)
+			}
+			got, err := nextStep(w.a, w.f, w.standing, now)
+			var e *Error
+			if errors.As(err, &e); tt.code != "" && (e == nil || e.Code != tt.code) || tt.code == "" && (err != nil || got != tt.want) {
+				t.Errorf("step %d, %v; want %d %s", got, err, tt.want, tt.code)
+			}
+		})
+	}
+}
