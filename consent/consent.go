@@ -84,7 +84,7 @@ func (h *Handler) allow(w http.ResponseWriter, r *http.Request, s *step, user *a
 		h.broken(w, r, err)
 		return
 	}
-	s.flow.ConsentedAt = h.now()
+	s.flow.ConsentedBy = user.Subject
 	web.Event(r.Context()).Outcome = "consented"
 	h.keep(w, r, s.flow)
 }

@@ -96,7 +96,7 @@ func TestConsent_Allow(t *testing.T) {
 			if diff := cmp.Diff(f.Scopes, k.Asked); diff != "" {
 				t.Errorf("asked (-want +got):\n%s", diff)
 			}
-			if w.stored(f).ConsentedAt != w.now.UnixMilli() {
+			if w.stored(f).ConsentedBy != w.ada.Subject {
 				t.Error("the flow does not say so")
 			}
 		})
@@ -115,7 +115,7 @@ func TestConsent_Deny(t *testing.T) {
 	}
 	// The back button does not turn it into a yes.
 	wantRedirect(t, b.post("/consent", fill(t, page, "action", "allow")), w.authorize(f))
-	if w.stored(f).ConsentedAt != 0 || w.consent(w.ada) != nil {
+	if w.stored(f).ConsentedBy != "" || w.consent(w.ada) != nil {
 		t.Error("a yes after the no was taken")
 	}
 }
@@ -237,7 +237,7 @@ func TestConsent_BannedSince(t *testing.T) {
 	page := b.get("/consent?flow=" + f.ID.String())
 	w.must(w.users.Ban(t.Context(), operator(), w.ada.Subject))
 	wantRedirect(t, b.post("/consent", fill(t, page, "action", "allow")), w.authorize(f))
-	if w.consent(w.ada) != nil || w.stored(f).ConsentedAt != 0 {
+	if w.consent(w.ada) != nil || w.stored(f).ConsentedBy != "" {
 		t.Error("recorded")
 	}
 }

@@ -65,7 +65,7 @@ func FuzzSteps(f *testing.F) {
 			}
 		}
 		w.log.Reset()
-		if s, err := w.db.FlowByID(t.Context(), way.ID); err != nil || s.ConsentedAt != 0 || s.DeniedAt != 0 || s.AccountChosenAt != 0 {
+		if s, err := w.db.FlowByID(t.Context(), way.ID); err != nil || s.ConsentedBy != "" || s.DeniedAt != 0 || s.AccountChosenAt != 0 {
 			t.Fatalf("something was done: %+v, %v", s, err)
 		}
 	})

@@ -117,7 +117,7 @@ func TestForm_CrossOrigin(t *testing.T) {
 			w.wantOutcome("cross-origin")
 		}
 	}
-	if s := w.stored(f); s.AccountChosenAt != 0 || s.ConsentedAt != 0 || w.consent(w.ada) != nil {
+	if s := w.stored(f); s.AccountChosenAt != 0 || s.ConsentedBy != "" || w.consent(w.ada) != nil {
 		t.Error("a form of another site was taken")
 	}
 }
@@ -156,7 +156,7 @@ func TestForm_Token(t *testing.T) {
 			})
 		}
 	}
-	if s := w.stored(f); s.AccountChosenAt != 0 || s.ConsentedAt != 0 || s.DeniedAt != 0 {
+	if s := w.stored(f); s.AccountChosenAt != 0 || s.ConsentedBy != "" || s.DeniedAt != 0 {
 		t.Errorf("something was done: %+v", s)
 	}
 	for _, path := range []string{flow.PathSelectAccount, flow.PathConsent, flow.PathSignIn} {
@@ -222,7 +222,7 @@ func TestForm_Malformed(t *testing.T) {
 		wantPage(t, b.get(path+"?flow="+f.ID.String()+"&flow="+f.ID.String()), http.StatusBadRequest)
 		wantPage(t, b.get(path+"?flow=%zz"), http.StatusBadRequest)
 	}
-	if s := w.stored(f); s.AccountChosenAt != 0 || s.ConsentedAt != 0 || s.DeniedAt != 0 {
+	if s := w.stored(f); s.AccountChosenAt != 0 || s.ConsentedBy != "" || s.DeniedAt != 0 {
 		t.Errorf("something was done: %+v", s)
 	}
 }

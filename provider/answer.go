@@ -18,11 +18,16 @@ func (p *Provider) answerError(w http.ResponseWriter, r *http.Request, err error
 		// RFC 9110 §11.6.1: a 401 always names a scheme.
 		w.Header().Set("WWW-Authenticate", `Basic realm="Gatehouse", charset="UTF-8"`)
 	}
+	retryAfter(w, e)
+	web.NoStore(w)
+	web.WriteJSON(w, e.Status, map[string]string{"error": e.Code, "error_description": printable(e.Description)})
+}
+
+// retryAfter says when to come back, in whole seconds.
+func retryAfter(w http.ResponseWriter, e *Error) {
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10))
 	}
-	web.NoStore(w)
-	web.WriteJSON(w, e.Status, map[string]string{"error": e.Code, "error_description": printable(e.Description)})
 }
 
 // postOnly answers anything but POST.

@@ -179,6 +179,9 @@ func (p *Provider) send(w http.ResponseWriter, r *http.Request, f *progress, pat
 			return err
 		}
 	} else {
+		if err := p.spend(r.Context(), "waiting:"+web.Bucket(web.ClientIP(r.Context())), waitingBurst, waitingEvery); err != nil {
+			return &unproven{err: asError(err), kind: tooManyRequests}
+		}
 		cookie := p.Cookies.Get(r, flow.BrowserCookie)
 		if cookie == "" {
 			cookie = rand.Text()
@@ -227,7 +230,12 @@ func (p *Provider) showUnproven(w http.ResponseWriter, r *http.Request, u *unpro
 	case badRedirect:
 		page.Kind = templates.BadRedirectURI
 	}
-	p.errorPage(w, r, http.StatusBadRequest, page)
+	status := http.StatusBadRequest
+	if u.kind == tooManyRequests {
+		page.Kind, status = templates.TooManyRequests, http.StatusTooManyRequests
+		retryAfter(w, u.err)
+	}
+	p.errorPage(w, r, status, page)
 }
 
 // answerClient sends an error to the client (RFC 6749 §4.1.2.1).

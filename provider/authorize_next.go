@@ -128,7 +128,7 @@ func needsConsent(a *authorization, f *flow.Flow, st *granting.Standing, now tim
 	if len(without(a.scopes, k.Asked)) > 0 {
 		return true
 	}
-	if f.ConsentedAt != 0 {
+	if f.ConsentedBy == st.User.Subject {
 		return false
 	}
 	return a.prompts("consent") || a.impersonable()

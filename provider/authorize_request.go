@@ -55,6 +55,7 @@ const (
 	badRequest unprovenKind = iota
 	badClient
 	badRedirect
+	tooManyRequests // proven or not: an app could do nothing with it
 )
 
 func (u *unproven) Error() string { return u.err.Error() }

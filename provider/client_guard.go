@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"sync"
@@ -43,6 +44,29 @@ func (g *guard) bar(key string, until, now time.Time) {
 	if len(g.barred) < maxBarred {
 		g.barred[key] = until
 	}
+}
+
+// Budgets of what anybody may make the server keep: requests that wait for a
+// person, by network, and pushed ones, by client and network. They are far above
+// what an office behind one address needs.
+const (
+	waitingBurst = 300
+	waitingEvery = 200 * time.Millisecond
+	pushedBurst  = 100
+	pushedEvery  = 100 * time.Millisecond
+)
+
+// spend takes one from a budget; an error says that it is used up. A Limiter that
+// does not answer stops nobody.
+func (p *Provider) spend(ctx context.Context, key string, burst int, every time.Duration) error {
+	wait, err := p.Limiter.Spend(ctx, key, burst, every, 1)
+	if err != nil {
+		p.Log.WarnContext(ctx, "spend from a budget", "error", err)
+	}
+	if wait > 0 {
+		return tooMany(wait)
+	}
+	return nil
 }
 
 // limitKey names a budget of a client. A client_id may be longer than a key of the

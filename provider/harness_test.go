@@ -42,7 +42,7 @@ var tester = audit.Actor{Kind: audit.System, ID: "test"}
 
 // server is a whole provider on a real database, spoken to through HTTP.
 type server struct {
-	t        *testing.T
+	t        testing.TB
 	db       *sqldb.DB
 	clock    *clock
 	keyring  *secret.Keyring
@@ -93,18 +93,24 @@ func (p pushed) Get(ctx context.Context, key string) ([]byte, error) {
 	return v, err
 }
 
-func newServer(t *testing.T, databaseURL string) *server {
+func newServer(t testing.TB, databaseURL string) *server {
 	t.Helper()
 	return newNode(t, databaseURL, secret.Text(strings.Repeat("s", 40)), nil)
 }
 
 // newNode starts a server on a database that others may use as well.
-func newNode(t *testing.T, databaseURL string, key secret.Text, shared cache.Store) *server {
+func newNode(t testing.TB, databaseURL string, key secret.Text, shared cache.Store) *server {
+	t.Helper()
+	return newTracedNode(t, databaseURL, key, shared, nil)
+}
+
+// newTracedNode is newNode that tells trace of every round trip to the database.
+func newTracedNode(t testing.TB, databaseURL string, key secret.Text, shared cache.Store, trace func(sql string)) *server {
 	t.Helper()
 	ctx := t.Context()
 	s := &server{t: t, clock: &clock{}}
 	var err error
-	if s.db, err = sqldb.Open(ctx, sqldb.Options{URL: databaseURL, Now: s.clock.now, TokenLife: time.Hour}); err != nil {
+	if s.db, err = sqldb.Open(ctx, sqldb.Options{URL: databaseURL, Now: s.clock.now, TokenLife: time.Hour, Trace: trace}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.db.Close)
@@ -179,7 +185,7 @@ type app struct {
 	secret string
 }
 
-func newWorld(t *testing.T, s *server) *world {
+func newWorld(t testing.TB, s *server) *world {
 	t.Helper()
 	w := &world{server: s}
 	ctx := t.Context()
@@ -346,7 +352,7 @@ func (b *browser) authorize(v url.Values) *http.Response {
 }
 
 // location returns the parameters of a redirect to the client, or fails.
-func location(t *testing.T, resp *http.Response, want string) url.Values {
+func location(t testing.TB, resp *http.Response, want string) url.Values {
 	t.Helper()
 	if resp.StatusCode != http.StatusSeeOther {
 		t.Fatalf("status %d, want a redirect: %s", resp.StatusCode, body(t, resp))
@@ -362,7 +368,7 @@ func location(t *testing.T, resp *http.Response, want string) url.Values {
 	return u.Query()
 }
 
-func body(t *testing.T, resp *http.Response) string {
+func body(t testing.TB, resp *http.Response) string {
 	t.Helper()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -455,7 +461,7 @@ func (w *world) tokens(c app, u *accounts.User, scope string, changes ...string)
 }
 
 // claims decodes a JWT without verifying it.
-func claims(t *testing.T, jwt string) map[string]any {
+func claims(t testing.TB, jwt string) map[string]any {
 	t.Helper()
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {
@@ -464,7 +470,7 @@ func claims(t *testing.T, jwt string) map[string]any {
 	return decodePart(t, parts[1])
 }
 
-func decodePart(t *testing.T, part string) map[string]any {
+func decodePart(t testing.TB, part string) map[string]any {
 	t.Helper()
 	b, err := base64.RawURLEncoding.DecodeString(part)
 	if err != nil {
@@ -477,7 +483,7 @@ func decodePart(t *testing.T, part string) map[string]any {
 	return m
 }
 
-func wantError(t *testing.T, a answer, status int, code string) {
+func wantError(t testing.TB, a answer, status int, code string) {
 	t.Helper()
 	if a.status != status || a.str("error") != code {
 		t.Errorf("got %d %s, want %d %s", a.status, a.raw, status, code)

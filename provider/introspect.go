@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +27,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 		p.answerError(w, r, formError(err))
 		return
 	}
-	c, _, err := p.authenticate(r.Context(), r, form, p.Now())
+	c, mark, err := p.authenticate(r.Context(), r, form, p.Now())
 	if err == nil && c.Public() {
 		err = invalidClient("A public client may not introspect")
 	}
@@ -37,7 +36,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	var answer map[string]any
 	if err == nil {
-		answer, err = p.introspection(r.Context(), c, form)
+		answer, err = p.introspection(r.Context(), c, mark, form.Get("token"))
 	}
 	if err != nil {
 		p.answerError(w, r, err)
@@ -50,12 +49,11 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 var inactive = map[string]any{"active": false}
 
 // introspection finds the token by its form; the hint could only mislead.
-func (p *Provider) introspection(ctx context.Context, c *accounts.Client, form url.Values) (map[string]any, error) {
-	raw := form.Get("token")
+func (p *Provider) introspection(ctx context.Context, c *accounts.Client, mark accounts.Mark, raw string) (map[string]any, error) {
 	if strings.HasPrefix(raw, refreshPrefix) {
 		return p.introspectRefresh(ctx, c, raw)
 	}
-	a, live, err := p.liveAccess(ctx, raw)
+	a, live, err := p.liveAccess(ctx, raw, mark.Change)
 	if err != nil {
 		return nil, err
 	}

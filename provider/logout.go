@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
@@ -22,6 +21,9 @@ type leaving struct {
 	ClientName string `json:"client_name,omitempty"`
 	ReturnURL  string `json:"return_url,omitempty"` // registered by the client, with state
 	SessionID  string `json:"sid"`                  // that the confirmation is for
+
+	proven bool // the client is not only claimed: an ID token names it
+	asked  bool // the person confirmed, or the ID token did: go to ReturnURL at once
 }
 
 const purposeLeaving = "sign-out"
@@ -55,8 +57,10 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case s == nil:
+		out.asked = out.proven
 		p.signedOut(w, r, out)
 	case hinted == s.ID.String():
+		out.asked = true
 		p.end(w, r, out, s, u)
 	default:
 		out.SessionID = s.ID.String()
@@ -70,7 +74,6 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 func (p *Provider) readLeaving(ctx context.Context, params url.Values) (leaving, string, error) {
 	var out leaving
 	clientID, sid := params.Get("client_id"), ""
-	proven := false
 	if raw := params.Get("id_token_hint"); raw != "" {
 		set, err := p.Keys.Current(ctx)
 		if err != nil {
@@ -80,7 +83,7 @@ func (p *Provider) readLeaving(ctx context.Context, params url.Values) (leaving,
 		if err != nil || clientID != "" && clientID != hint.Audience {
 			return out, "", invalidRequest("The id_token_hint is not an ID token that this server issued to the client")
 		}
-		clientID, sid, proven = hint.Audience, hint.SessionID, true
+		clientID, sid, out.proven = hint.Audience, hint.SessionID, true
 	}
 	uri := params.Get("post_logout_redirect_uri")
 	if clientID == "" {
@@ -100,9 +103,7 @@ func (p *Provider) readLeaving(ctx context.Context, params url.Values) (leaving,
 	if uri == "" {
 		return out, sid, nil
 	}
-	// Without a hint the client is only claimed (§3): the person is asked, and the
-	// registered URI stays a link on the page.
-	if !slices.Contains(c.PostLogoutRedirectURIs, uri) || !proven && c.DisabledAt != 0 {
+	if !accounts.MatchPostLogoutURI(c, uri) || c.DisabledAt != 0 {
 		return out, "", invalidRequest("The post_logout_redirect_uri is not registered for this client")
 	}
 	out.ReturnURL = withState(uri, params.Get("state"))
@@ -162,6 +163,7 @@ func (p *Provider) confirmed(w http.ResponseWriter, r *http.Request, params url.
 		p.errorPage(w, r, http.StatusBadRequest, templates.Error{Kind: templates.ExpiredPage})
 		return
 	}
+	out.asked = true
 	switch {
 	case params.Get("action") != "continue":
 		http.Redirect(w, r, p.url("/"), http.StatusSeeOther)
@@ -190,12 +192,14 @@ func (p *Provider) end(w http.ResponseWriter, r *http.Request, out leaving, s *a
 
 func (p *Provider) signedOut(w http.ResponseWriter, r *http.Request, out leaving) {
 	p.Cookies.Clear(w, flow.SessionCookie)
-	if out.ReturnURL != "" {
+	if out.ReturnURL != "" && out.asked {
 		w.Header().Set("Location", out.ReturnURL)
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
-	page := templates.SignedOut{Page: p.page(r), ClientName: out.ClientName, SignInURL: p.url(flow.PathSignIn)}
+	// Where nobody asked the person, and the client is only claimed (§3), the way
+	// back is a link.
+	page := templates.SignedOut{Page: p.page(r), ClientName: out.ClientName, ReturnURL: out.ReturnURL, SignInURL: p.url(flow.PathSignIn)}
 	if err := p.Pages.SignedOut(w, http.StatusOK, p.language(r, ""), page); err != nil {
 		p.Log.ErrorContext(r.Context(), "write the signed-out page", "error", err)
 	}

@@ -57,13 +57,16 @@ func TestNextStep(t *testing.T) {
 		{name: "more is asked", change: func(w *world) { w.a.scopes = append(w.a.scopes, "photos:add") }, want: consent},
 		{name: "prompt consent", change: func(w *world) { w.a.prompt = []string{"consent"} }, want: consent},
 		{name: "prompt consent, done", change: func(w *world) {
-			w.a.prompt, w.f.ConsentedAt = []string{"consent"}, 1
+			w.a.prompt, w.f.ConsentedBy = []string{"consent"}, "ada"
 		}, want: issue},
+		{name: "prompt consent, done by somebody else", change: func(w *world) {
+			w.a.prompt, w.f.ConsentedBy = []string{"consent"}, "bob"
+		}, want: consent},
 		{name: "public client on loopback, consented before", change: func(w *world) {
 			w.client.AuthMethod, w.a.redirectURI = accounts.AuthNone, "http://127.0.0.1:4000/cb"
 		}, want: consent},
 		{name: "public client of its own scheme, consented now", change: func(w *world) {
-			w.client.AuthMethod, w.a.redirectURI, w.f.ConsentedAt = accounts.AuthNone, "com.example.app:/cb", 1
+			w.client.AuthMethod, w.a.redirectURI, w.f.ConsentedBy = accounts.AuthNone, "com.example.app:/cb", "ada"
 		}, want: issue},
 		{name: "public client on https, consented before", change: func(w *world) { w.client.AuthMethod = accounts.AuthNone }, want: issue},
 	}

@@ -24,8 +24,7 @@ import (
 type pushed struct {
 	ClientID  string `json:"client_id"`
 	Params    string `json:"params"`
-	Grant     string `json:"grant_id"` // the text of GrantID, which JSON cannot read back
-	GrantID   id.ID  `json:"-"`
+	GrantID   id.ID  `json:"grant_id"`
 	ExpiresAt int64  `json:"expires_at"` // Unix milliseconds
 }
 
@@ -59,6 +58,9 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 	if err != nil {
 		return nil, err
 	}
+	if err := p.spend(ctx, limitKey("par", c.ClientID, web.Bucket(web.ClientIP(ctx))), pushedBurst, pushedEvery); err != nil {
+		return nil, err
+	}
 	if form.Has("request_uri") {
 		return nil, invalidRequest("A pushed request cannot hold a request_uri") // RFC 9126 §2.1
 	}
@@ -81,7 +83,7 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 	}
 	key := base64.RawURLEncoding.EncodeToString(secret.Random(requestURIBytes))
 	stored, err := json.Marshal(pushed{
-		ClientID: c.ClientID, Params: form.Encode(), Grant: id.New().String(),
+		ClientID: c.ClientID, Params: form.Encode(), GrantID: id.New(),
 		ExpiresAt: now.Add(p.Lifetimes.PushedRequest).UnixMilli(),
 	})
 	if err != nil {
@@ -125,9 +127,6 @@ func (p *Provider) takePushed(ctx context.Context, params url.Values) (*pushed, 
 		return nil, nil, unknown
 	}
 	if request.ClientID != params.Get("client_id") || p.Now().UnixMilli() >= request.ExpiresAt {
-		return nil, nil, unknown
-	}
-	if request.GrantID, err = id.Parse(request.Grant); err != nil {
 		return nil, nil, unknown
 	}
 	original, err := url.ParseQuery(request.Params)

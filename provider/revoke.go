@@ -31,12 +31,12 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 		p.answerError(w, r, formError(err))
 		return
 	}
-	c, _, err := p.authenticate(r.Context(), r, form, p.Now())
+	c, mark, err := p.authenticate(r.Context(), r, form, p.Now())
 	if err == nil && !form.Has("token") {
 		err = invalidRequest("The parameter is missing: token")
 	}
 	if err == nil {
-		err = p.revokeToken(r.Context(), c, form.Get("token"))
+		err = p.revokeToken(r.Context(), c, mark, form.Get("token"))
 	}
 	if err != nil {
 		p.answerError(w, r, err)
@@ -47,7 +47,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (p *Provider) revokeToken(ctx context.Context, c *accounts.Client, raw string) error {
+func (p *Provider) revokeToken(ctx context.Context, c *accounts.Client, mark accounts.Mark, raw string) error {
 	by := audit.Actor{Kind: audit.Client, ID: c.ClientID, Name: c.Name}
 	if strings.HasPrefix(raw, refreshPrefix) {
 		// Earlier generations count as well: the client means its grant.
@@ -60,7 +60,7 @@ func (p *Provider) revokeToken(ctx context.Context, c *accounts.Client, raw stri
 		}
 		return p.Consents.RevokeGrant(ctx, by, grant.ID, accounts.ReasonRevoked)
 	}
-	a, live, err := p.liveAccess(ctx, raw)
+	a, live, err := p.liveAccess(ctx, raw, mark.Change)
 	if err != nil || !live || a.ClientID != c.ClientID {
 		return err
 	}
@@ -73,12 +73,5 @@ func (p *Provider) revokeToken(ctx context.Context, c *accounts.Client, raw stri
 // spendRevocation pays for one row. What writes none costs nothing: anybody can
 // send garbage in the name of a public client.
 func (p *Provider) spendRevocation(ctx context.Context, c *accounts.Client) error {
-	wait, err := p.Limiter.Spend(ctx, limitKey("revoke", c.ClientID, ""), revocationBurst, revocationEvery, 1)
-	if err != nil {
-		p.Log.WarnContext(ctx, "count a revocation", "error", err)
-	}
-	if wait > 0 {
-		return tooMany(wait)
-	}
-	return nil
+	return p.spend(ctx, limitKey("revoke", c.ClientID, ""), revocationBurst, revocationEvery)
 }

@@ -42,7 +42,11 @@ func invalidToken(description string) *Error {
 
 func (p *Provider) personClaims(ctx context.Context, raw string) (map[string]any, error) {
 	now := p.Now()
-	a, live, err := p.liveAccess(ctx, raw)
+	head, err := p.Ledger.Head(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	a, live, err := p.liveAccess(ctx, raw, head.Change)
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +107,12 @@ func (p *Provider) userinfoWishes(ctx context.Context, a token.Access, now int64
 	return wanted.Userinfo, err
 }
 
-// liveAccess verifies one of our access tokens and asks the ledger about it. A
+// liveAccess verifies one of our access tokens, with the keys as they are at the
+// change that the caller has just read, and asks the ledger about it. A
 // token that is malformed, expired or revoked is not live; an error means that
 // nobody could tell.
-func (p *Provider) liveAccess(ctx context.Context, raw string) (token.Access, bool, error) {
-	set, err := p.Keys.Current(ctx)
+func (p *Provider) liveAccess(ctx context.Context, raw string, change int64) (token.Access, bool, error) {
+	set, err := p.Keys.At(ctx, change)
 	if err != nil {
 		return token.Access{}, false, unavailable(err)
 	}

@@ -130,7 +130,6 @@ const (
 	ClientValidFrom  Subject = "client"  // ID: client_id; the same for what the client was given
 	ConsentValidFrom Subject = "consent" // ID: sub + " " + client_id; the same for that pair
 	SessionRev       Subject = "session" // ID: sid; the session that is meant to survive its user's stamp
-	GrantRevs        Subject = "grants"  // ID: sub; the user's grants that have not ended, when they are meant to survive
 )
 
 // Stamp asks for the transaction's position to be written beside its rows: what

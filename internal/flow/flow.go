@@ -54,9 +54,11 @@ type Flow struct {
 
 	// What was done, in Unix milliseconds; zero means not yet.
 	AccountChosenAt int64
-	ConsentedAt     int64
 	DeniedAt        int64
 	FinishedAt      int64
+	// ConsentedBy is the sub of the person who was shown the consent page; another
+	// one who signs in meanwhile has not been.
+	ConsentedBy string
 
 	CreatedAt int64
 	ExpiresAt int64 // the row is kept a while longer, so that an old page can begin again

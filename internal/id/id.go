@@ -57,3 +57,13 @@ func (i ID) IsZero() bool { return i == ID{} }
 func (i ID) MarshalText() ([]byte, error) {
 	return base64.RawURLEncoding.AppendEncode(nil, i[:]), nil
 }
+
+// UnmarshalText reads what MarshalText wrote; its errors are those of Parse.
+func (i *ID) UnmarshalText(text []byte) error {
+	parsed, err := Parse(string(text))
+	if err != nil {
+		return err
+	}
+	*i = parsed
+	return nil
+}

@@ -220,7 +220,7 @@ CREATE TABLE flows (
   ui_locales        text    NOT NULL,
   reauthenticate    boolean NOT NULL,
   account_chosen_at bigint  NOT NULL DEFAULT 0,
-  consented_at      bigint  NOT NULL DEFAULT 0,
+  consented_by      text    NOT NULL DEFAULT '',
   denied_at         bigint  NOT NULL DEFAULT 0,
   finished_at       bigint  NOT NULL DEFAULT 0,
   created_at        bigint  NOT NULL,

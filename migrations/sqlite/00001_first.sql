@@ -220,7 +220,7 @@ CREATE TABLE flows (
   ui_locales        text    NOT NULL,
   reauthenticate    integer NOT NULL,
   account_chosen_at integer  NOT NULL DEFAULT 0,
-  consented_at      integer  NOT NULL DEFAULT 0,
+  consented_by      text    NOT NULL DEFAULT '',
   denied_at         integer  NOT NULL DEFAULT 0,
   finished_at       integer  NOT NULL DEFAULT 0,
   created_at        integer  NOT NULL,

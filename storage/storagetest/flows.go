@@ -51,7 +51,7 @@ func flowIsKept(t *testing.T, s flow.Store) { wantFlow(t, s, mustInsertFlow(t, s
 
 func flowIsUpdated(t *testing.T, s flow.Store) {
 	f, other := mustInsertFlow(t, s), mustInsertFlow(t, s)
-	f.Reauthenticate, f.AccountChosenAt, f.ConsentedAt, f.DeniedAt, f.FinishedAt = false, 1, 2, 3, 4
+	f.Reauthenticate, f.AccountChosenAt, f.ConsentedBy, f.DeniedAt, f.FinishedAt = false, 1, "ada", 3, 4
 	changed := *f
 	changed.Params, changed.GrantID, changed.ClientID = "another request", id.New(), "another app"
 	if err := s.UpdateFlow(t.Context(), &changed); err != nil {
@@ -68,11 +68,11 @@ func flowStaysFinished(t *testing.T, s flow.Store) {
 	if err := s.UpdateFlow(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
-	stale.ConsentedAt = 3
+	stale.ConsentedBy = "ada"
 	if err := s.UpdateFlow(t.Context(), &stale); err != nil {
 		t.Fatal(err)
 	}
-	f.ConsentedAt = 3
+	f.ConsentedBy = "ada"
 	wantFlow(t, s, f)
 }
 
