@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/storage/cache"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+)
+
+// limiter shows the limits of a cache in the shape that the domain declares.
+type limiter struct{ store cache.Store }
+
+// Spend implements accounts.Limiter and provider.Limiter.
+func (l limiter) Spend(ctx context.Context, key string, burst int, every time.Duration, n int) (time.Duration, error) {
+	return l.store.Spend(ctx, key, cache.Limit{Burst: burst, Every: every}, n)
+}
+
+// pushed shows a cache's "not found" as the domain's.
+type pushed struct{ cache.Store }
+
+// Get implements provider.Pushed.
+func (p pushed) Get(ctx context.Context, key string) ([]byte, error) {
+	value, err := p.Store.Get(ctx, key)
+	if errors.Is(err, cache.ErrNotFound) {
+		return nil, fmt.Errorf("pushed request: %w", accounts.ErrNotFound)
+	}
+	return value, err
+}
+
+// holdings reads what the protocol's gate reads.
+type holdings struct{ *sqldb.DB }
+
+// HeldPermissions implements consent.Holdings.
+func (h holdings) HeldPermissions(ctx context.Context, sessionTokenHash []byte, names []string, now int64) ([]string, error) {
+	standing, err := h.SessionStanding(ctx, sessionTokenHash, id.ID{}, names, nil, now)
+	if err != nil {
+		return nil, err
+	}
+	held := make([]string, len(standing.Held))
+	for i, p := range standing.Held {
+		held[i] = p.Permission
+	}
+	return held, nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
+)
+
+type clientCreate struct {
+	Name                  string   `required:"" help:"What people know the app by."`
+	Type                  string   `required:"" enum:"web,spa,native,machine" help:"web (has a server), spa (in the browser), native (on a device) or machine (acts for itself)."`
+	RedirectURI           []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where people come back to; repeatable."`
+	PostLogoutRedirectURI []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where people come after signing out; repeatable."`
+	Scope                 []string `sep:"none" placeholder:"\"A B\"" help:"Scopes that it may ask for; for a machine, the permissions that it holds."`
+	OptionalScope         []string `name:"optional-scope" sep:"none" placeholder:"\"C\"" help:"Those of the scopes that a person may leave out."`
+	AuthMethod            string   `name:"auth-method" enum:",none,client_secret,private_key_jwt" default:"" help:"none, client_secret or private_key_jwt; by default what fits the type."`
+	JWKSFile              string   `name:"jwks-file" placeholder:"FILE" help:"Public keys for private_key_jwt, a JWK Set."`
+	IDTokenAlg            string   `name:"id-token-alg" placeholder:"ALG" help:"RS256 (default), ES256, EdDSA or PS256."`
+	FirstParty            bool     `name:"first-party" help:"Your own app: people are not asked for consent."`
+	NoPKCE                bool     `name:"no-pkce" help:"An old OpenID Connect client of type web that knows no PKCE."`
+	RequirePAR            bool     `name:"require-par" help:"Accept only pushed authorization requests."`
+	VisibleGroup          []string `name:"visible-group" sep:"none" placeholder:"G" help:"A group that the scope groups may show to it; * for all; repeatable."`
+}
+
+// maxJWKSFile bounds what is read; the domain has its own, lower limit.
+const maxJWKSFile = 1 << 20
+
+// Run registers an app.
+func (n *clientCreate) Run(c *call) error {
+	r, err := n.registration()
+	if err != nil {
+		return err
+	}
+	return c.with(true, func(ctx context.Context, d *domain, by audit.Actor) error {
+		if err := d.checkSecret(ctx); err != nil {
+			return err
+		}
+		made, text, err := d.clients.Register(ctx, by, r)
+		if errors.Is(err, accounts.ErrNotFound) {
+			return fmt.Errorf("one of the permissions %q does not exist: gatehouse api create or add-permission makes it", words(r.Permissions))
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.noteUnknownScopes(ctx, d, made.Scopes); err != nil {
+			return err
+		}
+		answer := clientAnswerOf(d, made)
+		answer.ClientSecret = text.Reveal()
+		return c.answer(answer, func(w io.Writer) {
+			once := ""
+			if answer.ClientSecret != "" {
+				once = " (the secret is shown this once)"
+			}
+			_, _ = fmt.Fprintf(w, "client %s created. Its settings%s:\n\n", plain(answer.Name), once)
+			answer.settings(w)
+			_, _ = fmt.Fprintf(w, "\nThe rest is found at %s\n", answer.Discovery)
+		})
+	})
+}
+
+func (n *clientCreate) registration() (accounts.Registration, error) {
+	r := accounts.Registration{
+		Name: n.Name, Type: accounts.ClientType(n.Type), AuthMethod: n.AuthMethod,
+		RedirectURIs: n.RedirectURI, PostLogoutRedirectURIs: n.PostLogoutRedirectURI,
+		Scopes: split(n.Scope), OptionalScopes: split(n.OptionalScope), VisibleGroups: n.VisibleGroup,
+		IDTokenAlgorithm: n.IDTokenAlg, FirstParty: n.FirstParty, WithoutPKCE: n.NoPKCE, RequirePAR: n.RequirePAR,
+	}
+	if r.Type == accounts.MachineClient {
+		r.Scopes, r.Permissions = nil, r.Scopes
+	}
+	if n.JWKSFile != "" {
+		info, err := os.Stat(n.JWKSFile)
+		if err != nil {
+			return r, fmt.Errorf("keys: %w", err)
+		}
+		if info.Size() > maxJWKSFile {
+			return r, fmt.Errorf("keys: %s is too large for a JWK Set", n.JWKSFile)
+		}
+		text, err := os.ReadFile(n.JWKSFile)
+		if err != nil {
+			return r, fmt.Errorf("keys: %w", err)
+		}
+		r.JWKS = string(text)
+		if r.AuthMethod == "" {
+			r.AuthMethod = accounts.AuthPrivateKeyJWT
+		}
+	}
+	return r, nil
+}
+
+// split reads lists whose items are divided by spaces.
+func split(lists []string) []string {
+	var out []string
+	for _, l := range lists {
+		out = append(out, strings.Fields(l)...)
+	}
+	return out
+}
+
+// noteUnknownScopes tells of scopes that mean nothing yet. That is no error: an
+// app may be registered before its API.
+func (c *call) noteUnknownScopes(ctx context.Context, d *domain, scopes []string) error {
+	standard := []string{"openid", "profile", "email", "address", "phone", "offline_access", "groups"}
+	names := slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return slices.Contains(standard, s) })
+	known, err := d.db.PermissionsByName(ctx, names)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, ok := known[name]; !ok {
+			c.note("no API has the permission %q yet; until one has, nobody is granted it", name)
+		}
+	}
+	return nil
+}

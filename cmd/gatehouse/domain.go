@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/config"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/secret"
+	"github.com/gatehouse-id/gatehouse/provider/keys"
+	"github.com/gatehouse-id/gatehouse/revocation"
+	"github.com/gatehouse-id/gatehouse/storage/cache"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+)
+
+// Facts about a deployment that its database keeps.
+const (
+	factIssuer = "issuer" // with which it was last served
+	factDemo   = "demo"   // what `gatehouse dev` made; see demoFacts
+)
+
+// ledgerRowLife is how long rows of the ledger live: the longest lifetime of an
+// access token, and a margin for clocks that differ (L12).
+const ledgerRowLife = accounts.LongestAccessToken + 10*time.Minute
+
+// domain is storage and the services on it: what commands and the server share.
+type domain struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	now     func() time.Time
+	db      *sqldb.DB
+	redis   *cache.Redis // nil without
+	stream  *publisher   // nil without
+	keyring *secret.Keyring
+	ring    *keys.Ring
+	keeper  *keys.Keeper
+
+	users    *accounts.Users
+	groups   *accounts.Groups
+	apis     *accounts.APIs
+	clients  *accounts.Clients
+	sessions *accounts.Sessions
+	consents *accounts.Consents
+	tokens   *accounts.Tokens
+}
+
+// openDomain opens the storage, migrates it if asked to, and builds the services.
+func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time, migrate bool) (*domain, error) {
+	if err := ensureData(cfg); err != nil {
+		return nil, err
+	}
+	d := &domain{cfg: cfg, log: log, now: now}
+	var err error
+	if d.keyring, err = secret.NewKeyring(cfg.Secrets...); err != nil {
+		return nil, fmt.Errorf("secret: %w", err)
+	}
+	if err := d.openStorage(ctx); err != nil {
+		return nil, err
+	}
+	if migrate {
+		applied, err := d.db.Migrate(ctx)
+		if err != nil {
+			d.close()
+			return nil, err
+		}
+		if len(applied) > 0 {
+			log.InfoContext(ctx, "database migrated", "applied", applied)
+		}
+	}
+	// Before anything is read or written: what comes after it would hide that a
+	// backup was restored (L24).
+	if _, err := d.db.Recover(ctx); err != nil {
+		d.close()
+		return nil, fmt.Errorf("%w (has the database been migrated? gatehouse migrate up)", err)
+	}
+	d.build()
+	return d, nil
+}
+
+// ensureData makes the data folder and the secret in it, unless both are given
+// from elsewhere: then nothing needs a folder, and a container none to write to.
+// The secret is made before the database: a database without one has lost it.
+func ensureData(cfg *config.Config) error {
+	if cfg.DatabaseURL != "" {
+		return nil
+	}
+	if err := cfg.EnsureFolder(); err != nil {
+		return err
+	}
+	return cfg.EnsureSecret()
+}
+
+func (d *domain) openStorage(ctx context.Context) error {
+	opts := sqldb.Options{URL: d.cfg.Database().Reveal(), Now: d.now, Logger: d.log, TokenLife: ledgerRowLife}
+	if file := d.cfg.DatabaseFile(); file != "" {
+		opts.Marker = file + "-ledger"
+	}
+	if d.cfg.RedisURL != "" {
+		var err error
+		if d.redis, err = cache.OpenRedis(cache.RedisOptions{URL: d.cfg.RedisURL.Reveal(), Log: d.log}); err != nil {
+			return err
+		}
+		d.stream = newPublisher(d.redis, d.log)
+		opts.Published = d.stream.add
+	}
+	db, err := sqldb.Open(ctx, opts)
+	if err != nil {
+		d.close()
+		return err
+	}
+	d.db = db
+	return nil
+}
+
+// build makes the services. It contacts nobody.
+func (d *domain) build() {
+	hasher := accounts.NewHasher(0, 0)
+	journal := accounts.Journal{Tx: d.db, Audit: d.db, Ledger: d.db, Now: d.now}
+	d.users = &accounts.Users{Journal: journal, Store: d.db, Lister: d.db, Sessions: d.db, Grants: d.db, Hasher: hasher}
+	d.groups = &accounts.Groups{Journal: journal, Store: d.db, Members: d.db, Permissions: d.db, APIs: d.db, Users: d.db}
+	d.apis = &accounts.APIs{Journal: journal, Store: d.db, Permissions: d.db, Clients: d.db, Secrets: d.db, Keys: d.keyring}
+	d.clients = &accounts.Clients{Journal: journal, Store: d.db, Secrets: d.db, Grants: d.db, Keys: d.keyring, Hasher: hasher}
+	d.sessions = &accounts.Sessions{Journal: journal, Users: d.db, Store: d.db, Grants: d.db, Logger: d.log}
+	d.consents = &accounts.Consents{Journal: journal, Users: d.db, Grants: d.db}
+	d.tokens = &accounts.Tokens{Journal: journal, Revocations: d.db}
+	d.ring = keys.NewRing(d.db, d.keyring)
+	d.keeper = &keys.Keeper{
+		Store: d.db, Keyring: d.keyring, Now: d.now,
+		Revoke: func(ctx context.Context, kid, reason string) error {
+			return d.db.Append(ctx, revocation.Entry{Kind: revocation.Key, Key: kid, Reason: reason})
+		},
+	}
+}
+
+// close lets what was committed reach Redis and closes everything.
+func (d *domain) close() {
+	if d.db != nil {
+		d.db.Close()
+	}
+	if d.stream != nil {
+		d.stream.close()
+	}
+	if d.redis != nil {
+		if err := d.redis.Close(); err != nil {
+			d.log.Warn("closing", "error", err)
+		}
+	}
+}
+
+// fact returns a fact about the deployment, empty if it is not known.
+func (d *domain) fact(ctx context.Context, key string) (string, error) {
+	value, err := d.db.Instance(ctx, key)
+	if errors.Is(err, accounts.ErrNotFound) {
+		return "", nil
+	}
+	return value, err
+}
+
+// open is for commands: it opens the storage that a server beside it uses. Only
+// commands that make something make a database where there is none; others would
+// leave an empty one wherever somebody mistyped a folder.
+func (c *call) open(create bool) (*domain, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	if file := cfg.DatabaseFile(); file != "" && !create {
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("there is no database %s: start gatehouse first, or name its folder with --data-dir", file)
+		}
+	}
+	log := slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	d, err := openDomain(c.ctx, cfg, log, c.now, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.adopt(c.ctx); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// adopt takes the issuer from the deployment where a command was told none, and
+// makes the built-in API in a database that was never served.
+func (d *domain) adopt(ctx context.Context) error {
+	stored, err := d.fact(ctx, factIssuer)
+	if err != nil {
+		return err
+	}
+	if stored == "" {
+		return d.apis.EnsureBuiltin(ctx, d.cfg.Issuer.String())
+	}
+	if !d.cfg.IssuerGiven {
+		if d.cfg.Issuer, err = d.cfg.Issuer.Parse(stored); err != nil {
+			return fmt.Errorf("stored issuer: %w", err)
+		}
+	}
+	return nil
+}
+
+// with runs f on the storage and closes it.
+func (c *call) with(create bool, f func(ctx context.Context, d *domain, by audit.Actor) error) error {
+	d, err := c.open(create)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return f(c.ctx, d, commandActor())
+}
+
+// commandActor is who works at the shell, for the audit log.
+func commandActor() audit.Actor {
+	actor := audit.Actor{Kind: audit.CommandLine, ID: fmt.Sprint(os.Getuid())}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		actor.ID = u.Username
+	}
+	return actor
+}
+
+// checkSecret refuses to make credentials under a secret that is not the one of
+// the deployment: the server could not check them.
+func (d *domain) checkSecret(ctx context.Context) error {
+	records, _, err := d.db.Keys(ctx)
+	if err != nil || len(records) == 0 {
+		return err
+	}
+	_, err = d.ring.Current(ctx)
+	return err
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/config"
+	"github.com/gatehouse-id/gatehouse/consent"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/provider"
+	"github.com/gatehouse-id/gatehouse/storage/cache"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/templates"
+)
+
+// memoryBudget is what short-lived state may take in the memory of one process.
+const memoryBudget = 8 << 20
+
+// startActor makes what a start makes.
+func startActor() audit.Actor { return audit.Actor{Kind: audit.System, ID: "start"} }
+
+// app is the whole server: handlers, listeners' settings and workers.
+type app struct {
+	*domain
+	handler http.Handler
+	tls     *tls.Config // nil without
+	ready   *readiness
+}
+
+// newApp builds everything. What it opened is closed by close, which is not needed
+// after an error.
+func newApp(d *domain) (*app, error) {
+	cfg := d.cfg
+	store := d.shortLived()
+	limits := limiter{store}
+	cookies := web.Cookies{Issuer: cfg.Issuer}
+	pages, err := newRenderer(cfg)
+	if err != nil {
+		return nil, err
+	}
+	lifetimes := provider.DefaultLifetimes()
+	lifetimes.AccessToken = cfg.AccessTokenLifetime
+	protocol := &provider.Provider{
+		Issuer: cfg.Issuer, Lifetimes: lifetimes, PasswordACR: accounts.ACRPassword,
+		Clients: d.db, Origins: d.db, Secrets: d.clients, Sessions: d.sessions, Standings: d.db, Grants: d.db, Flows: d.db,
+		Pushed: pushed{store}, Ledger: d.db, Consents: d.consents, Tokens: d.tokens, Keys: d.ring, Keyring: d.keyring,
+		Limiter: limits, Cookies: cookies, Pages: pages, Log: d.log, Now: d.now,
+	}
+	steps := &consent.Handler{
+		Issuer: cfg.Issuer, Flows: d.db, Clients: d.db, APIs: d.db, Holdings: holdings{d.db},
+		Authenticator: &accounts.Authenticator{
+			Journal: d.users.Journal, Users: d.db, Hasher: d.users.Hasher, Limiter: limits, Keys: d.keyring, Logger: d.log,
+		},
+		Sessions: d.sessions, Consents: d.consents, Remembered: d.db,
+		Cookies: cookies, Keyring: d.keyring, Pages: pages, Now: d.now,
+	}
+	a := &app{domain: d, ready: &readiness{domain: d}}
+	router := web.NewRouter()
+	// The protocol first: its endpoints are asked most, and routes are tried in order.
+	if err := protocol.Mount(router, web.Pages); err != nil {
+		return nil, err
+	}
+	if err := steps.Mount(router, web.Pages); err != nil {
+		return nil, err
+	}
+	a.mountRest(router, pages)
+	front := &web.Front{Issuer: cfg.Issuer, Trusted: cfg.TrustedProxies, Log: d.log, Now: d.now}
+	a.handler = front.Wrap(web.RequireHost(cfg.Issuer, router, pathHealth, pathReady))
+	if cfg.TLSCert != "" {
+		if a.tls, err = newTLS(cfg.TLSCert, cfg.TLSKey, d.log, d.now); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// mountRest adds what belongs to no other package: static files, probes and the
+// page for what is not found.
+func (a *app) mountRest(router *mux.Router, pages *templates.Renderer) {
+	router.HandleFunc(pathHealth, healthy)
+	router.Handle(pathReady, a.ready)
+	router.PathPrefix(a.cfg.Issuer.Path + "/static/").Handler(pages.Static())
+	lost := func(status int, kind templates.ErrorKind) http.Handler {
+		return web.Pages(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			page := templates.Error{Page: templates.Page{RequestID: web.RequestID(r.Context())}, Kind: kind}
+			if err := pages.Error(w, status, pages.Language(r.Header.Get("Accept-Language")), page); err != nil {
+				web.Event(r.Context()).Cause = err
+			}
+		}))
+	}
+	router.NotFoundHandler = lost(http.StatusNotFound, templates.NotFound)
+	router.MethodNotAllowedHandler = lost(http.StatusMethodNotAllowed, templates.MethodNotAllowed)
+}
+
+func newRenderer(cfg *config.Config) (*templates.Renderer, error) {
+	opts := templates.Options{
+		Brand:      templates.Brand{Name: cfg.BrandName},
+		StaticPath: cfg.Issuer.Path + "/static/", HomePath: cfg.Issuer.Path + "/",
+	}
+	if cfg.TemplatesDir != "" {
+		folder, err := fs.Stat(os.DirFS(cfg.TemplatesDir), ".")
+		if err != nil || !folder.IsDir() {
+			return nil, fmt.Errorf("templates_dir: %s is not a folder that can be read", cfg.TemplatesDir)
+		}
+		opts.Override = os.DirFS(cfg.TemplatesDir)
+	}
+	r, err := templates.New(opts)
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	return r, nil
+}
+
+// shortLived chooses where state lives that may be lost: Redis if there is one,
+// with something to fall back to; else memory where one process owns the database,
+// else the database.
+func (d *domain) shortLived() cache.Store {
+	var local cache.Store = d.db.ShortLived()
+	if d.db.Dialect() == sqldb.SQLite {
+		local = cache.NewMemory(d.now, memoryBudget)
+	}
+	if d.redis == nil {
+		return local
+	}
+	return &cache.Fallback{Primary: d.redis, Secondary: local, Log: d.log, Now: d.now}
+}
+
+// prepare makes what must be there before the first request: the keys, the
+// built-in API, and the issuer for commands that are not told it.
+func (d *domain) prepare(ctx context.Context) error {
+	if err := d.keeper.Ensure(ctx, startActor()); err != nil {
+		return err
+	}
+	issuer := d.cfg.Issuer.String()
+	if err := d.apis.EnsureBuiltin(ctx, issuer); err != nil {
+		return fmt.Errorf("built-in API: %w", err)
+	}
+	before, err := d.fact(ctx, factIssuer)
+	if err != nil || before == issuer {
+		return err
+	}
+	if before != "" {
+		d.log.WarnContext(ctx, "the issuer has changed: apps and APIs that know the old one must be told", "before", before, "now", issuer)
+	}
+	return d.db.SetInstance(ctx, factIssuer, issuer)
+}
+
+// newLogger returns the log that the settings ask for; otherwise is the format
+// when they do not say.
+func (c *call) newLogger(cfg *config.Config, otherwise string) *slog.Logger {
+	var level slog.Level
+	// The words of the settings are slog's.
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	format := cfg.LogFormat
+	if format == "" {
+		format = otherwise
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if format == "text" {
+		return slog.New(slog.NewTextHandler(c.stderr, opts))
+	}
+	return slog.New(slog.NewJSONHandler(c.stderr, opts))
+}
+
+// grace is how long requests in flight may take when the server stops.
+const grace = 20 * time.Second
