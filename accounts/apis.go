@@ -80,19 +80,26 @@ func (s *APIs) Create(ctx context.Context, actor audit.Actor, n NewAPI) (*API, *
 	return a, c, text, nil
 }
 
+func checkAPI(name, tokenAlgorithm string, tokenLifetime int64) error {
+	if err := label("name", name, 100); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"", "RS256", "ES256", "EdDSA", "PS256"}, tokenAlgorithm) {
+		return invalid("token algorithm %q", tokenAlgorithm)
+	}
+	if tokenLifetime < 0 || tokenLifetime > LongestAccessToken.Milliseconds() {
+		return invalid("token lifetime: at most %s", LongestAccessToken)
+	}
+	return nil
+}
+
 func buildAPI(n NewAPI) (*API, error) {
 	audience, err := CanonicalAudience(n.Audience)
 	if err != nil {
 		return nil, fmt.Errorf("audience: %w", err)
 	}
-	if err := label("name", n.Name, 100); err != nil {
+	if err := checkAPI(n.Name, n.TokenAlgorithm, n.TokenLifetime); err != nil {
 		return nil, err
-	}
-	if !slices.Contains([]string{"", "RS256", "ES256", "EdDSA", "PS256"}, n.TokenAlgorithm) {
-		return nil, invalid("token algorithm %q", n.TokenAlgorithm)
-	}
-	if n.TokenLifetime < 0 || n.TokenLifetime > LongestAccessToken.Milliseconds() {
-		return nil, invalid("token lifetime: at most %s", LongestAccessToken)
 	}
 	return &API{
 		ID: id.New(), Audience: audience, Name: n.Name, TokenLifetime: n.TokenLifetime,
@@ -289,6 +296,53 @@ func (s *APIs) DeletePermission(ctx context.Context, actor audit.Actor, audience
 		e.rows = rows
 		return e, nil
 	})
+}
+
+// APISettings are what may change about an API; nil members stay as they are.
+// Nothing is taken from anybody: tokens that live are good until they expire.
+type APISettings struct {
+	Name                 *string
+	TokenLifetime        *int64 // milliseconds
+	TokenAlgorithm       *string
+	AuthenticationClaims *bool
+}
+
+// Update changes settings and returns the names of those that were different.
+// Errors: ErrInvalid, ErrNotFound, ErrBuiltin.
+func (s *APIs) Update(ctx context.Context, actor audit.Actor, audience string, next APISettings) ([]string, error) {
+	var changed []string
+	err := s.change(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
+		changed = next.apply(a)
+		if len(changed) == 0 {
+			return nil, nil
+		}
+		if err := checkAPI(a.Name, a.TokenAlgorithm, a.TokenLifetime); err != nil {
+			return nil, err
+		}
+		a.UpdatedAt = now
+		if err := s.Store.UpdateAPI(ctx, a); err != nil {
+			return nil, fmt.Errorf("update API: %w", err)
+		}
+		return apiEffect("api.update", a, map[string]any{"changed": changed}), nil
+	})
+	return changed, err
+}
+
+func (n APISettings) apply(a *API) []string {
+	var changed []string
+	if n.Name != nil && *n.Name != a.Name {
+		a.Name, changed = *n.Name, append(changed, "name")
+	}
+	if n.TokenLifetime != nil && *n.TokenLifetime != a.TokenLifetime {
+		a.TokenLifetime, changed = *n.TokenLifetime, append(changed, "token_lifetime")
+	}
+	if n.TokenAlgorithm != nil && *n.TokenAlgorithm != a.TokenAlgorithm {
+		a.TokenAlgorithm, changed = *n.TokenAlgorithm, append(changed, "token_algorithm")
+	}
+	if n.AuthenticationClaims != nil && *n.AuthenticationClaims != a.AuthenticationClaims {
+		a.AuthenticationClaims, changed = *n.AuthenticationClaims, append(changed, "authentication_claims")
+	}
+	return changed
 }
 
 // Disable makes an API give nothing: no tokens for it, none of its permissions.

@@ -59,6 +59,21 @@ func (s *Groups) Find(ctx context.Context, name string) (*Group, error) {
 	return g, nil
 }
 
+// Describe changes a group's description, which nobody but operators reads.
+func (s *Groups) Describe(ctx context.Context, actor audit.Actor, name, description string) error {
+	return s.record(ctx, actor, func(ctx context.Context, _ int64) (*effect, error) {
+		g, err := s.Find(ctx, name)
+		if err != nil || g.Description == description {
+			return nil, err
+		}
+		g.Description = description
+		if err := s.Store.UpdateGroup(ctx, g); err != nil {
+			return nil, fmt.Errorf("update group: %w", err)
+		}
+		return groupEffect("group.update", g, map[string]any{"changed": []string{"description"}}), nil
+	})
+}
+
 // Delete removes a group. If it had members and permissions, each permission gets
 // one row, however many members lose it.
 func (s *Groups) Delete(ctx context.Context, actor audit.Actor, name string) error {

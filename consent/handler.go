@@ -120,8 +120,7 @@ type page struct {
 	get, post http.HandlerFunc
 }
 
-// ServeHTTP implements http.Handler. The audit events of what a request changes
-// tell where it came from.
+// ServeHTTP implements http.Handler.
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, allow := p.get, "GET, HEAD"
 	if r.Method == http.MethodPost {
@@ -140,8 +139,7 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.h.fail(w, r, http.StatusMethodNotAllowed, templates.Error{Kind: templates.MethodNotAllowed})
 		return
 	}
-	origin := audit.Origin{RequestID: web.RequestID(r.Context()), Address: web.ClientIP(r.Context()).String()}
-	answer(w, r.WithContext(audit.WithOrigin(r.Context(), origin)))
+	answer(w, r)
 }
 
 // now is the time in Unix milliseconds.

@@ -202,6 +202,10 @@ func TestComposeEnvironmentStarts(t *testing.T) {
 	server := start(t, run(command...))
 	await(t, server, func() error { return expectOK("http://" + addr + "/readyz") })
 	checkIssuer(t, issuer)
+	health := c.Services["gatehouse"].Healthcheck.Test
+	if out, err := run(health[2:]...).CombinedOutput(); err != nil {
+		t.Errorf("health check: %v\n%s", err, out)
+	}
 	if out, err := run("doctor").CombinedOutput(); err != nil {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}

@@ -116,7 +116,10 @@ func servePublic(w http.ResponseWriter, r *http.Request, contentType string, bod
 	h.Set("Cache-Control", cachePublic)
 	h.Set("ETag", etag)
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	if slices.Contains(strings.Split(strings.ReplaceAll(r.Header.Get("If-None-Match"), " ", ""), ","), etag) {
+	// A proxy that compresses makes the tag weak; the comparison here is the weak
+	// one (RFC 9110 §13.1.2).
+	known := strings.NewReplacer(" ", "", "W/", "").Replace(r.Header.Get("If-None-Match"))
+	if slices.Contains(strings.Split(known, ","), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

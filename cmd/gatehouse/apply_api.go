@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
-	"github.com/gatehouse-id/gatehouse/internal/audit"
 )
 
 // wantedAPI is an API as a file says it.
@@ -69,39 +67,15 @@ func (a *applier) createAPI(ctx context.Context, w wantedAPI) error {
 	return nil
 }
 
-// updateAPI writes the settings that differ. They take nothing away from anybody:
-// tokens that live are good until they expire.
+// updateAPI writes the settings that differ.
 func (a *applier) updateAPI(ctx context.Context, found *accounts.API, w wantedAPI) ([]string, error) {
-	next := *found
-	var what []string
-	if w.Name != "" && set(&next.Name, &w.Name) {
-		what = append(what, "name")
+	next := accounts.APISettings{
+		TokenLifetime: (*int64)(w.TokenLifetime), TokenAlgorithm: w.TokenAlgorithm, AuthenticationClaims: w.AuthenticationClaims,
 	}
-	if set(&next.TokenLifetime, (*int64)(w.TokenLifetime)) {
-		what = append(what, "token_lifetime")
+	if w.Name != "" {
+		next.Name = &w.Name
 	}
-	if set(&next.TokenAlgorithm, w.TokenAlgorithm) {
-		what = append(what, "token_algorithm")
-	}
-	if set(&next.AuthenticationClaims, w.AuthenticationClaims) {
-		what = append(what, "authentication_claims")
-	}
-	if len(what) == 0 {
-		return nil, nil
-	}
-	if next.TokenLifetime < 0 || next.TokenLifetime > accounts.LongestAccessToken.Milliseconds() {
-		return nil, fmt.Errorf("token_lifetime: at most %s", accounts.LongestAccessToken)
-	}
-	if !slices.Contains([]string{"", "RS256", "ES256", "EdDSA", "PS256"}, next.TokenAlgorithm) {
-		return nil, fmt.Errorf("token_algorithm %q: one of RS256, ES256, EdDSA, PS256", next.TokenAlgorithm)
-	}
-	next.UpdatedAt = a.now().UnixMilli()
-	if err := a.db.UpdateAPI(ctx, &next); err != nil {
-		return nil, err
-	}
-	return what, a.db.WriteAudit(ctx, audit.Event{
-		Actor: a.by, Action: "api.update", TargetKind: "api", TargetID: found.Audience, Details: map[string]any{"changed": what},
-	})
+	return a.apis.Update(ctx, a.by, found.Audience, next)
 }
 
 // permissions brings the permissions of an API to exactly those that are wanted.

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
-	"github.com/gatehouse-id/gatehouse/internal/audit"
 )
 
 // wantedGroup is a group as a file says it.
@@ -35,7 +34,7 @@ func (a *applier) group(ctx context.Context, w wantedGroup) error {
 	}
 	var what []string
 	if w.Description != nil && found.Description != *w.Description {
-		if err := a.describeGroup(ctx, found, *w.Description); err != nil {
+		if err := a.groups.Describe(ctx, a.by, found.Name, *w.Description); err != nil {
 			return err
 		}
 		what = append(what, "description")
@@ -60,17 +59,6 @@ func (a *applier) group(ctx context.Context, w wantedGroup) error {
 	}
 	a.changed("group", found.Name, what)
 	return nil
-}
-
-func (a *applier) describeGroup(ctx context.Context, found *accounts.Group, description string) error {
-	next := *found
-	next.Description = description
-	if err := a.db.UpdateGroup(ctx, &next); err != nil {
-		return err
-	}
-	return a.db.WriteAudit(ctx, audit.Event{
-		Actor: a.by, Action: "group.update", TargetKind: "group", TargetID: found.Name, Details: map[string]any{"changed": []string{"description"}},
-	})
 }
 
 func (a *applier) groupPermissions(ctx context.Context, found *accounts.Group, want []string) ([]string, error) {

@@ -16,6 +16,7 @@ type clientCommand struct {
 	List         clientList         `cmd:"" help:"List apps."`
 	Show         clientShow         `cmd:"" help:"Show an app."`
 	RotateSecret clientRotateSecret `cmd:"" help:"Give an app another secret, shown once."`
+	Compromised  clientCompromised  `cmd:"" help:"End an app's secrets, grants and tokens: somebody else has its secret."`
 	Disable      clientDisable      `cmd:"" help:"Make an app unknown to everyone; its grants and tokens end."`
 	Enable       clientEnable       `cmd:"" help:"End a disable."`
 	Delete       clientDelete       `cmd:"" help:"Remove an app with its grants and consents."`
@@ -172,6 +173,15 @@ func (r *clientRotateSecret) Run(c *call) error {
 		return c.answer(answer, func(w io.Writer) {
 			_, _ = fmt.Fprintf(w, "The new secret is shown this once:\n\nOIDC_CLIENT_SECRET=%s\n", text.Reveal())
 		})
+	})
+}
+
+type clientCompromised struct{ whichClient }
+
+// Run ends everything that somebody with the secret could have got.
+func (w *clientCompromised) Run(c *call) error {
+	return w.change(c, "has no secret, grant or token any more; give it a new secret: gatehouse client rotate-secret", func(ctx context.Context, d *domain, by audit.Actor) error {
+		return d.clients.Compromised(ctx, by, w.Client)
 	})
 }
 

@@ -57,14 +57,11 @@ func (d *diagnosis) checkDatabase(ctx context.Context, cfg *config.Config, db *s
 
 // checkServer looks at the database server's version and clock.
 func (d *diagnosis) checkServer(ctx context.Context, db *sqldb.DB) {
-	s, ok := any(db).(interface {
-		Server(ctx context.Context) (version int, now time.Time, err error)
-	})
-	if !ok || db.Dialect() != sqldb.Postgres {
+	if db.Dialect() != sqldb.Postgres {
 		return
 	}
 	before := d.call.now()
-	version, theirs, err := s.Server(ctx)
+	version, theirs, err := db.Server(ctx)
 	if err != nil {
 		d.fail("database", "check the rights of the database's user", "%s", firstLine(err))
 		return

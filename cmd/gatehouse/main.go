@@ -56,6 +56,8 @@ type commandLine struct {
 	Doctor  doctorCommand  `cmd:"" help:"Check configuration, database, Redis, issuer, clock and keys."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the server on this machine whether it is ready; for containers."`
+
 	User    userCommand    `cmd:"" help:"People."`
 	Group   groupCommand   `cmd:"" help:"Groups, their members and permissions."`
 	API     apiCommand     `cmd:"" name:"api" help:"APIs and the permissions that they ask for."`

@@ -75,13 +75,22 @@ func newApp(d *domain) (*app, error) {
 	}
 	a.mountRest(router, pages)
 	front := &web.Front{Issuer: cfg.Issuer, Trusted: cfg.TrustedProxies, Log: d.log, Now: d.now}
-	a.handler = front.Wrap(web.RequireHost(cfg.Issuer, router, pathHealth, pathReady))
+	a.handler = front.Wrap(web.RequireHost(cfg.Issuer, withOrigin(router), pathHealth, pathReady))
 	if cfg.TLSCert != "" {
 		if a.tls, err = newTLS(cfg.TLSCert, cfg.TLSKey, d.log, d.now); err != nil {
 			return nil, err
 		}
 	}
 	return a, nil
+}
+
+// withOrigin lets the audit events of what a request changes tell where it came
+// from.
+func withOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origin := audit.Origin{RequestID: web.RequestID(r.Context()), Address: web.ClientIP(r.Context()).String()}
+		next.ServeHTTP(w, r.WithContext(audit.WithOrigin(r.Context(), origin)))
+	})
 }
 
 // mountRest adds what belongs to no other package: static files, probes and the

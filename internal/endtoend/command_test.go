@@ -27,10 +27,16 @@ func (s *server) commandWith(t *testing.T, stdin string, args ...string) string 
 	return out.String()
 }
 
-// ask runs a command with --json and decodes its answer.
+// ask runs a command with --json, as scripts do, and decodes its answer.
 func (s *server) ask(t *testing.T, args ...string) map[string]any {
 	t.Helper()
-	text := s.command(t, append(args, "--json")...)
+	return s.askWith(t, "", args...)
+}
+
+// askWith is ask with something on standard input.
+func (s *server) askWith(t *testing.T, stdin string, args ...string) map[string]any {
+	t.Helper()
+	text := s.commandWith(t, stdin, append(args, "--json")...)
 	var answer map[string]any
 	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		t.Fatalf("gatehouse %s: %v in\n%s", strings.Join(args, " "), err, text)
@@ -42,7 +48,7 @@ func (s *server) ask(t *testing.T, args ...string) map[string]any {
 }
 
 // client is one that a command registered.
-type client struct{ id, secret string }
+type client struct{ ID, Secret string }
 
 // register makes a client with `client create`.
 func (s *server) register(t *testing.T, args ...string) client {

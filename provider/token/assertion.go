@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// DefaultAssertionLifetime is how far ahead an assertion's exp may lie.
-	DefaultAssertionLifetime = 10 * time.Minute
+	// DefaultAssertionLifetime is how far ahead an assertion's exp may lie. An hour
+	// is what widespread client libraries set and cannot change (Authlib); the jti
+	// is remembered until then, so that a longer life gives nobody a second use.
+	DefaultAssertionLifetime = time.Hour
 
 	maxJTI      = 255
 	maxAttempts = 10 // keys tried for an assertion that names none

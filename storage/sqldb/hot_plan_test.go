@@ -18,7 +18,7 @@ func hotTexts(d *DB) map[string][]any {
 		consentOf: {i, i}, grantByID: {i}, grantsOf: {i},
 		insertCode:    {i, b, i, i, i, "", "", "", "", "", "", at, at, "", "", at, at},
 		rotateRefresh: {i, b, b, at, "", at}, dropCodes: {[]id.ID{i}},
-		flowByID: {i}, updateFlow: {i, true, at, at, at, at},
+		flowByID: {i}, updateFlow: {i, true, at, "sub", at, at},
 		getShortLived: {"", at}, deleteShortLived: {""},
 		giveBackLimit: {"", at, at, at}, refusedUntil: {""}, cutLimit: {"", at},
 		sessionStanding: {b, at, i, []string{"a", "b"}, []string{"a"}},

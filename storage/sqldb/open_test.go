@@ -61,3 +61,19 @@ func TestPing(t *testing.T) {
 		}
 	})
 }
+
+func TestServer(t *testing.T) {
+	onEach(t, func(t *testing.T, fresh func(t *testing.T, change ...func(*Options)) *DB) {
+		d := fresh(t)
+		version, now, err := d.Server(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Dialect() == Postgres && version < 15 {
+			t.Errorf("version %d", version)
+		}
+		if now.IsZero() {
+			t.Error("no clock")
+		}
+	})
+}
