@@ -43,7 +43,7 @@ type Registration struct {
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
 	Scopes                 []string // empty with codes: openid profile email offline_access
-	OptionalScopes         []string
+	OptionalScopes         []string // asked besides Scopes, or among them; the person may untick them
 	Permissions            []string
 	VisibleGroups          []string
 
@@ -136,6 +136,7 @@ func (r Registration) client() *Client {
 	if len(c.Scopes) == 0 && c.Allows(GrantAuthorizationCode) {
 		c.Scopes = []string{"openid", "profile", "email", "offline_access"}
 	}
+	c.Scopes = union(c.Scopes, c.OptionalScopes)
 	if c.IDTokenAlgorithm == "" {
 		c.IDTokenAlgorithm = "RS256"
 	}
@@ -151,6 +152,7 @@ func (s *Clients) Update(ctx context.Context, actor audit.Actor, clientID string
 		if err := f(c); err != nil {
 			return nil, err
 		}
+		c.Scopes = union(c.Scopes, c.OptionalScopes)
 		c.ID, c.ClientID, c.Type, c.APIID, c.Demo = before.ID, before.ClientID, before.Type, before.APIID, before.Demo
 		c.DisabledAt, c.ValidFrom, c.CreatedAt = before.DisabledAt, before.ValidFrom, before.CreatedAt
 		if err := validateClient(c); err != nil {

@@ -88,7 +88,6 @@ func TestRegister_Refuses(t *testing.T) {
 		"no code":              func(r *accounts.Registration) { r.GrantTypes = []string{"refresh_token"} },
 		"scope":                func(r *accounts.Registration) { r.Scopes = []string{"openid", "a b"} },
 		"scope quote":          func(r *accounts.Registration) { r.Scopes = []string{`a"`} },
-		"optional not asked":   func(r *accounts.Registration) { r.OptionalScopes = []string{"posts:add"} },
 		"openid optional":      func(r *accounts.Registration) { r.OptionalScopes = []string{"openid"} },
 		"permissions":          func(r *accounts.Registration) { r.Permissions = []string{"revocations:read"} },
 		"logo":                 func(r *accounts.Registration) { r.LogoURI = "javascript:alert(1)" },
@@ -301,4 +300,16 @@ func manyURIs(n int) []string {
 		uris[i] = fmt.Sprintf("https://app.example/%d", i)
 	}
 	return uris
+}
+
+func TestRegister_OptionalScopesAreAskedBesides(t *testing.T) {
+	w := newWorld(t)
+	c, _, err := w.clients.Register(t.Context(), operator(), accounts.Registration{
+		Name: "App", Type: accounts.WebClient, RedirectURIs: []string{"https://app.example.com/cb"},
+		Scopes: []string{"openid", "posts:add"}, OptionalScopes: []string{"posts:add", "posts:delete"},
+	})
+	w.must(err)
+	if want := []string{"openid", "posts:add", "posts:delete"}; !slices.Equal(c.Scopes, want) {
+		t.Errorf("scopes %q, want %q", c.Scopes, want)
+	}
 }

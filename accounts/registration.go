@@ -121,8 +121,8 @@ func validateScopes(c *Client) error {
 		}
 	}
 	for _, s := range c.OptionalScopes {
-		if !slices.Contains(c.Scopes, s) || s == "openid" {
-			return invalid("optional scope %q: not among the scopes, or openid", s)
+		if s == "openid" {
+			return invalid("the scope openid cannot be optional")
 		}
 	}
 	if len(c.Permissions) > 0 && !c.Allows(GrantClientCredentials) {

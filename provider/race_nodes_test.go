@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,15 @@ func onNodes(t *testing.T, f func(t *testing.T, w *world, nodes []*server)) {
 		nodes := raceNodes(t, 3, func(s *server) cache.Store { return s.db.ShortLived() })
 		f(t, newWorld(t, nodes[0]), nodes)
 	})
+}
+
+// rounds is how often a race is run: once with make test, often with make
+// test-long.
+func rounds() int {
+	if os.Getenv("GATEHOUSE_TEST_LONG") != "" {
+		return 100
+	}
+	return 1
 }
 
 // raceNodes starts nodes that share a database and nothing else of this process.

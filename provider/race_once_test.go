@@ -22,12 +22,14 @@ import (
 func TestRace_OneCode(t *testing.T) {
 	onNodes(t, func(t *testing.T, w *world, nodes []*server) {
 		w.allow(w.user, w.web, "openid", "offline_access", "posts:add")
-		code := w.signedIn(w.user).code(w.web.request("openid offline_access posts:add"))
-		answers := race(racers, func(i int) answer { return nodes[i%len(nodes)].redeem(w.web, code) })
-		won := raceWinner(t, answers, http.StatusBadRequest, "invalid_grant")
-		raceDead(t, w, nodes, w.web, won)
-		if g := raceGrant(t, w, won); g.EndedAt == 0 || g.EndReason != accounts.ReasonCodeReuse {
-			t.Errorf("the grant ended at %d because of %q", g.EndedAt, g.EndReason)
+		for range rounds() {
+			code := w.signedIn(w.user).code(w.web.request("openid offline_access posts:add"))
+			answers := race(racers, func(i int) answer { return nodes[i%len(nodes)].redeem(w.web, code) })
+			won := raceWinner(t, answers, http.StatusBadRequest, "invalid_grant")
+			raceDead(t, w, nodes, w.web, won)
+			if g := raceGrant(t, w, won); g.EndedAt == 0 || g.EndReason != accounts.ReasonCodeReuse {
+				t.Errorf("the grant ended at %d because of %q", g.EndedAt, g.EndReason)
+			}
 		}
 	})
 }
@@ -36,32 +38,39 @@ func TestRace_OneCode(t *testing.T) {
 // from one rotation (L14, L25).
 func TestRace_OneRefreshToken(t *testing.T) {
 	onNodes(t, func(t *testing.T, w *world, nodes []*server) {
-		first := w.tokens(w.web, w.user, "openid posts:add")
-		answers := race(racers, func(i int) answer {
-			return nodes[i%len(nodes)].refresh(w.web, first.str("refresh_token"))
-		})
-		successors, accesses := map[string]int{}, map[string]int{}
-		for _, a := range answers {
-			if a.status != http.StatusOK {
-				t.Errorf("%d %s", a.status, a.raw)
-			}
-			successors[a.str("refresh_token")]++
-			accesses[a.str("access_token")]++
-		}
-		if len(successors) != 1 || successors[""] != 0 || successors[first.str("refresh_token")] != 0 {
-			t.Errorf("%d different successors", len(successors))
-		}
-		if len(accesses) != racers {
-			t.Errorf("%d different access tokens, want one each", len(accesses))
-		}
-		g := raceGrant(t, w, first)
-		if g.EndedAt != 0 || g.Refresh.Generation != 2 || len(g.Refresh.Recent) != 1 {
-			t.Errorf("ended %d, generation %d after %d rotations", g.EndedAt, g.Refresh.Generation, len(g.Refresh.Recent))
-		}
-		if a := nodes[0].refresh(w.web, answers[0].str("refresh_token")); a.status != http.StatusOK {
-			t.Errorf("the successor does not work: %s", a.raw)
+		for range rounds() {
+			raceRefresh(t, w, nodes)
 		}
 	})
+}
+
+func raceRefresh(t *testing.T, w *world, nodes []*server) {
+	t.Helper()
+	first := w.tokens(w.web, w.user, "openid posts:add")
+	answers := race(racers, func(i int) answer {
+		return nodes[i%len(nodes)].refresh(w.web, first.str("refresh_token"))
+	})
+	successors, accesses := map[string]int{}, map[string]int{}
+	for _, a := range answers {
+		if a.status != http.StatusOK {
+			t.Errorf("%d %s", a.status, a.raw)
+		}
+		successors[a.str("refresh_token")]++
+		accesses[a.str("access_token")]++
+	}
+	if len(successors) != 1 || successors[""] != 0 || successors[first.str("refresh_token")] != 0 {
+		t.Errorf("%d different successors", len(successors))
+	}
+	if len(accesses) != racers {
+		t.Errorf("%d different access tokens, want one each", len(accesses))
+	}
+	g := raceGrant(t, w, first)
+	if g.EndedAt != 0 || g.Refresh.Generation != 2 || len(g.Refresh.Recent) != 1 {
+		t.Errorf("ended %d, generation %d after %d rotations", g.EndedAt, g.Refresh.Generation, len(g.Refresh.Recent))
+	}
+	if a := nodes[0].refresh(w.web, answers[0].str("refresh_token")); a.status != http.StatusOK {
+		t.Errorf("the successor does not work: %s", a.raw)
+	}
 }
 
 // raceGrant reads the grant of an answer's access token.

@@ -68,7 +68,11 @@ func (p *Provider) exchange(r *http.Request, form url.Values) (map[string]any, e
 	if err != nil {
 		return nil, x.reason(err)
 	}
-	return response.ToMap(), nil
+	answer := response.ToMap()
+	if len(x.verdict.scopes) == 0 { // the grammar knows no empty scope (RFC 6749 §3.3)
+		delete(answer, "scope")
+	}
+	return answer, nil
 }
 
 // reason prefers what our own code said over what fosite made of it.
@@ -166,7 +170,7 @@ func canonicalResources(raw []string) ([]string, error) {
 	for _, r := range raw {
 		uri, err := accounts.CanonicalAudience(r)
 		if err != nil {
-			return nil, invalidTarget("A resource must be an absolute URI without a fragment")
+			return nil, invalidTarget("A resource must be an https URI, an http URI on loopback, or a URN, without a fragment")
 		}
 		resources = append(resources, uri)
 	}

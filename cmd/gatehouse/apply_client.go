@@ -161,7 +161,7 @@ func (w wantedClient) put(c *accounts.Client) []string {
 	note("jwks", set(&c.JWKS, w.JWKS))
 	note("redirect_uris", setList(&c.RedirectURIs, w.RedirectURIs))
 	note("post_logout_redirect_uris", setList(&c.PostLogoutRedirectURIs, w.PostLogoutRedirectURIs))
-	note("scopes", setList(&c.Scopes, w.Scopes))
+	note("scopes", setList(&c.Scopes, w.allScopes()))
 	note("optional_scopes", setList(&c.OptionalScopes, w.OptionalScopes))
 	note("permissions", setList(&c.Permissions, w.Permissions))
 	note("visible_groups", setList(&c.VisibleGroups, w.VisibleGroups))
@@ -178,6 +178,20 @@ func (w wantedClient) put(c *accounts.Client) []string {
 	note("refresh_idle", set(&c.RefreshIdle, (*int64)(w.RefreshIdle)))
 	note("refresh_absolute", set(&c.RefreshAbsolute, (*int64)(w.RefreshAbsolute)))
 	return changed
+}
+
+// allScopes are the scopes with the optional ones, wherever the file names them.
+func (w wantedClient) allScopes() []string {
+	if w.Scopes == nil {
+		return nil
+	}
+	all := slices.Clone(w.Scopes)
+	for _, s := range w.OptionalScopes {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // setList writes a list that was given; its order does not matter.

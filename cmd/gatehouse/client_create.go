@@ -19,7 +19,7 @@ type clientCreate struct {
 	RedirectURI           []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where people come back to; repeatable."`
 	PostLogoutRedirectURI []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where people come after signing out; repeatable."`
 	Scope                 []string `sep:"none" placeholder:"\"A B\"" help:"Scopes that it may ask for; for a machine, the permissions that it holds."`
-	OptionalScope         []string `name:"optional-scope" sep:"none" placeholder:"\"C\"" help:"Those of the scopes that a person may leave out."`
+	OptionalScope         []string `name:"optional-scope" sep:"none" placeholder:"\"C\"" help:"Scopes that it may ask besides, and that a person may leave out."`
 	AuthMethod            string   `name:"auth-method" enum:",none,client_secret,private_key_jwt" default:"" help:"none, client_secret or private_key_jwt; by default what fits the type."`
 	JWKSFile              string   `name:"jwks-file" placeholder:"FILE" help:"Public keys for private_key_jwt, a JWK Set."`
 	IDTokenAlg            string   `name:"id-token-alg" placeholder:"ALG" help:"RS256 (default), ES256, EdDSA or PS256."`

@@ -11,10 +11,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 )
 
-const (
-	racers = 64
-	rounds = 8
-)
+const racers = 64
+
+func rounds() int { return size(8, 300) }
 
 // Races lets 64 callers, spread over so many nodes, do at once what may happen
 // once (L14).
@@ -71,7 +70,7 @@ func wantOne(t *testing.T, wins int64) {
 }
 
 func raceRedeem(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		c := w.Code("openid")
 		mustInsert(t, w, c)
 		wantOne(t, race(t, nodes, func(node GrantBackend, i int) (bool, error) {
@@ -83,7 +82,7 @@ func raceRedeem(t *testing.T, w *World, nodes []GrantBackend) {
 }
 
 func raceRotate(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		g := w.Grant("openid")
 		mustRedeem(t, w, g)
 		wantOne(t, race(t, nodes, func(node GrantBackend, i int) (bool, error) {
@@ -99,7 +98,7 @@ func raceRotate(t *testing.T, w *World, nodes []GrantBackend) {
 }
 
 func raceAssertion(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		jti := id.New().String()
 		wantOne(t, race(t, nodes, func(node GrantBackend, _ int) (bool, error) {
 			return node.UseAssertion(t.Context(), "app", jti, w.At)
@@ -108,7 +107,7 @@ func raceAssertion(t *testing.T, w *World, nodes []GrantBackend) {
 }
 
 func raceInsertCode(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		gid := id.New()
 		wantOne(t, race(t, nodes, func(node GrantBackend, i int) (bool, error) {
 			c := w.Code("openid")
@@ -121,7 +120,7 @@ func raceInsertCode(t *testing.T, w *World, nodes []GrantBackend) {
 // raceEndRedeem: whoever comes first, afterwards no grant lives, and its id was
 // returned, for the row of the ledger that kills tokens on their way.
 func raceEndRedeem(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		c := w.Code("openid")
 		mustInsert(t, w, c)
 		wins := race(t, nodes, func(node GrantBackend, i int) (bool, error) {
@@ -145,7 +144,7 @@ func raceEndRedeem(t *testing.T, w *World, nodes []GrantBackend) {
 // raceEndRotate: a rotation that wins against the end leaves nothing that can
 // rotate again.
 func raceEndRotate(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		g := w.Grant("openid")
 		mustRedeem(t, w, g)
 		race(t, nodes, func(node GrantBackend, i int) (bool, error) {
@@ -164,7 +163,7 @@ func raceEndRotate(t *testing.T, w *World, nodes []GrantBackend) {
 }
 
 func raceEndSessions(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		s := w.mustStart(t, asItIs)
 		wantOne(t, race(t, nodes, func(node GrantBackend, _ int) (bool, error) {
 			ended, err := node.EndSessions(t.Context(), accounts.SessionFilter{UserID: w.User.ID, SessionID: s.ID}, w.At, "test")
@@ -174,7 +173,7 @@ func raceEndSessions(t *testing.T, w *World, nodes []GrantBackend) {
 }
 
 func raceEndTouch(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		s := w.mustStart(t, asItIs)
 		race(t, nodes, func(node GrantBackend, i int) (bool, error) {
 			if i%2 == 0 {
@@ -190,7 +189,7 @@ func raceEndTouch(t *testing.T, w *World, nodes []GrantBackend) {
 }
 
 func raceEndGrants(t *testing.T, w *World, nodes []GrantBackend) {
-	for range rounds {
+	for range rounds() {
 		for range 5 {
 			mustRedeem(t, w, w.Grant("openid"))
 			mustInsert(t, w, w.Code("openid"))
@@ -212,7 +211,7 @@ func raceClean(t *testing.T, w *World, nodes []GrantBackend) {
 	type cleaner interface {
 		Clean(ctx context.Context, batch int) (map[string]int, error)
 	}
-	for range 50 {
+	for range size(50, 2000) {
 		c := w.Code("openid")
 		c.ExpiresAt = 1
 		mustInsert(t, w, c)

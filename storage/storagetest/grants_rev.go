@@ -74,7 +74,7 @@ func OneSnapshot(t *testing.T, open Nodes) {
 			t.Error(err)
 		}
 	}
-	for range 100 {
+	for range size(100, 10_000) {
 		change(func(ctx context.Context) error {
 			_, _, err := w.AddMember(ctx, group.ID, w.User.ID, 0, w.At)
 			return err

@@ -16,7 +16,7 @@ import (
 // ledgerWriters: positions have no gaps and are in commit order: whoever reads
 // the head finds every row up to it, then and for ever.
 func ledgerWriters(t *testing.T, l Ledger) {
-	const writers, each = 8, 25
+	writers, each := 8, size(25, 1000)
 	done := make(chan struct{})
 	var wg, reader sync.WaitGroup
 	reader.Go(func() { followWithoutGaps(t, l, done) })
@@ -86,7 +86,7 @@ func followWithoutGaps(t *testing.T, l Ledger, done <-chan struct{}) {
 // token would outlive the ban (L9).
 func ledgerSnapshot(t *testing.T, l Ledger) {
 	u := newUser(t, l, "x")
-	const bans = 40
+	bans := size(40, 3000)
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	type mint struct{ rev int64 }
