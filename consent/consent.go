@@ -27,7 +27,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request) {
 		h.broken(w, r, err)
 		return
 	}
-	h.allowReturn(w, r, s.flow)
+	h.allowReturn(w)
 	p := templates.Consent{
 		Page: h.frame(r, h.pathOf(flow.PathConsent, s.flow)), Client: *s.clientInfo(),
 		UserName: user.Username, SwitchURL: h.switchPath(s.flow),

@@ -21,7 +21,7 @@ func (h *Handler) showAccounts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	browser := h.Cookies.Get(r, flow.BrowserCookie)
-	h.allowReturn(w, r, s.flow)
+	h.allowReturn(w)
 	p := templates.SelectAccount{
 		Page: h.frame(r, h.pathOf(flow.PathSelectAccount, s.flow)), Client: s.clientInfo(),
 		UserName: user.Username, Email: user.Email, Action: h.path(flow.PathSelectAccount),

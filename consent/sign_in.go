@@ -214,7 +214,7 @@ func (h *Handler) writeSignIn(w http.ResponseWriter, r *http.Request, status int
 	locales := ""
 	if page.step != nil {
 		p.Client, locales = page.step.clientInfo(), f.UILocales
-		h.allowReturn(w, r, f)
+		h.allowReturn(w)
 	}
 	if page.fixed {
 		p.SwitchURL = h.switchPath(f)

@@ -96,7 +96,7 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, params url.Valu
 	web.Event(r.Context()).ClientID = a.client.ClientID
 	f := &flow.Flow{
 		ID: id.New(), GrantID: id.New(), ClientID: a.client.ClientID, Params: a.params.Encode(),
-		Pushed: pushed != nil, RedirectURI: a.redirectURI, Scopes: a.scopes,
+		Pushed: pushed != nil, RedirectURI: a.redirectURI, Scopes: a.covered,
 		LoginHint: a.loginHint, UILocales: a.uiLocales,
 		CreatedAt: now.UnixMilli(), ExpiresAt: now.Add(p.Lifetimes.Flow).UnixMilli(),
 	}
@@ -242,7 +242,7 @@ func (p *Provider) showUnproven(w http.ResponseWriter, r *http.Request, u *unpro
 func (p *Provider) answerClient(w http.ResponseWriter, r *http.Request, a *authorization, err error) {
 	e := asError(err)
 	event := web.Event(r.Context())
-	event.Error, event.Cause = e.Code, e.Cause
+	event.Error, event.Cause, event.Fault = e.Code, e.Cause, e.Status >= http.StatusInternalServerError
 	p.respond(w, r, a, url.Values{"error": {e.Code}, "error_description": {printable(e.Description)}})
 }
 

@@ -110,7 +110,7 @@ func nextStep(a *authorization, f *flow.Flow, st *granting.Standing, now time.Ti
 		return stepSelectAccount, nil
 	}
 	if len(a.acr) > 0 && !slices.Contains(a.acr, st.Session.ACR) {
-		return 0, newError(http.StatusForbidden, "unmet_authentication_requirements", "The demanded acr cannot be reached")
+		return 0, unreachableACR()
 	}
 	if needsConsent(a, f, st, now) {
 		return stepConsent, nil
@@ -125,7 +125,7 @@ func needsConsent(a *authorization, f *flow.Flow, st *granting.Standing, now tim
 	if k == nil || k.RevokedAt != 0 || k.ExpiresAt != 0 && k.ExpiresAt <= now.UnixMilli() {
 		return true
 	}
-	if len(without(a.scopes, k.Asked)) > 0 {
+	if len(without(a.covered, k.Asked)) > 0 {
 		return true
 	}
 	if f.ConsentedBy == st.User.Subject {
@@ -149,7 +149,7 @@ func (p *Provider) operatorConsents(a *authorization) bool {
 
 func (p *Provider) consentForOperator(ctx context.Context, r *http.Request, a *authorization, st *granting.Standing, now time.Time) (*granting.Standing, error) {
 	by := audit.Actor{Kind: audit.System, ID: "first-party"}
-	if err := p.Consents.Allow(ctx, by, st.User, a.client.Client, a.scopes, a.scopes); err != nil {
+	if err := p.Consents.Allow(ctx, by, st.User, a.client.Client, a.covered, a.covered); err != nil {
 		return nil, err
 	}
 	return p.standing(ctx, r, a, now)

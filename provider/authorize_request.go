@@ -29,6 +29,7 @@ type authorization struct {
 	formPost    bool
 
 	scopes    []string // asked, of those that the client may ask
+	covered   []string // of those, and of those that cover claims asked for by name: what is consented to
 	resources []string
 	claims    string
 	nonce     string
@@ -242,9 +243,13 @@ func (p *Provider) readPerson(ctx context.Context, a *authorization) error {
 	if err != nil {
 		return err
 	}
+	a.covered = append(slices.Clone(a.scopes), without(intersect(wanted.scopes(), a.client.Scopes), a.scopes)...)
 	a.acr = strings.Fields(a.params.Get("acr_values"))
 	if demanded := wanted.demandedACR(); demanded != nil {
 		a.acr = demanded
+	}
+	if len(a.acr) > 0 && !slices.Contains(a.acr, p.PasswordACR) {
+		return unreachableACR()
 	}
 	if hint := a.params.Get("login_hint"); len(hint) <= maxLoginHint {
 		a.loginHint = hint
@@ -252,6 +257,10 @@ func (p *Provider) readPerson(ctx context.Context, a *authorization) error {
 	a.uiLocales = a.params.Get("ui_locales")
 	a.subject = wanted.demandedSubject()
 	return p.readHint(ctx, a)
+}
+
+func unreachableACR() *Error {
+	return newError(http.StatusForbidden, "unmet_authentication_requirements", "The demanded acr cannot be reached")
 }
 
 var prompts = []string{"none", "login", "consent", "select_account"}

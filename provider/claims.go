@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/provider/granting"
 )
 
 // claimsRequest is the claims parameter (OpenID Connect Core §5.5) as far as it is
@@ -90,9 +91,23 @@ var scopeClaims = map[string][]string{
 	scopeGroups:  {"groups"},
 }
 
-// claimScope returns the scope that covers a claim: a claim asked for by name is
-// released only if the person allowed its scope. A request for "email" alone must
-// not get around the consent page.
+// scopes are those that cover the claims asked for by name. Their consent is asked
+// for: a request for "email" alone must not get around the consent page. The token
+// does not get them.
+func (c claimsRequest) scopes() []string {
+	var scopes []string
+	for _, wishes := range []map[string]*claimWish{c.Userinfo, c.IDToken} {
+		for name := range wishes {
+			if s := claimScope(name); s != "" && !slices.Contains(scopes, s) {
+				scopes = append(scopes, s)
+			}
+		}
+	}
+	slices.Sort(scopes)
+	return scopes
+}
+
+// claimScope returns the scope that covers a claim.
 func claimScope(name string) string {
 	for scope, names := range scopeClaims {
 		if slices.Contains(names, name) {
@@ -140,29 +155,35 @@ func standardClaims(u *accounts.User) map[string]any {
 	return c
 }
 
-// release picks the claims that the scopes cover, and of a claims request those
-// whose scope was granted.
-func release(u *accounts.User, groups []string, scopes []string, wishes map[string]*claimWish, byScope bool) map[string]any {
+// release picks the claims that the scopes cover, and those asked for by name whose
+// scope the person allowed.
+func release(u *accounts.User, groups, scopes []string, wishes map[string]*claimWish, allowed []string) map[string]any {
 	all := standardClaims(u)
 	if groups != nil {
 		all["groups"] = groups
 	}
 	out := map[string]any{}
-	if byScope {
-		for _, s := range scopes {
-			for _, name := range scopeClaims[s] {
-				if v, ok := all[name]; ok {
-					out[name] = v
-				}
+	for _, s := range scopes {
+		for _, name := range scopeClaims[s] {
+			if v, ok := all[name]; ok {
+				out[name] = v
 			}
 		}
 	}
 	for name := range wishes {
-		if v, ok := all[name]; ok && slices.Contains(scopes, claimScope(name)) {
+		if v, ok := all[name]; ok && slices.Contains(allowed, claimScope(name)) {
 			out[name] = v
 		}
 	}
 	return out
+}
+
+// allowedClaims are the scopes whose claims the person allowed the client, now.
+func allowedClaims(c *accounts.Client, st *granting.Standing) []string {
+	if st.Consent == nil || st.Consent.RevokedAt != 0 {
+		return nil
+	}
+	return intersect(st.Consent.Scopes, c.Scopes)
 }
 
 // visibleGroups keeps the groups that an operator lets the client see.
@@ -194,7 +215,7 @@ func (p *Provider) idTokenClaims(ctx context.Context, x *exchange) (map[string]a
 		}
 		groups = visibleGroups(x.client.Client, all)
 	}
-	extra := release(x.standing.User, groups, granted, wanted.IDToken, false)
+	extra := release(x.standing.User, groups, nil, wanted.IDToken, allowedClaims(x.client.Client, x.standing))
 	if groups != nil {
 		extra["groups"] = groups
 	}

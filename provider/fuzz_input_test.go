@@ -152,7 +152,7 @@ func FuzzClaimsParameter(f *testing.F) {
 		}
 		_, _ = wanted.demandedSubject(), wanted.demandedACR()
 		for _, wishes := range []map[string]*claimWish{wanted.Userinfo, wanted.IDToken} {
-			if out := release(person, []string{"g"}, []string{scopeOpenID}, wishes, false); len(out) != 0 {
+			if out := release(person, []string{"g"}, []string{scopeOpenID}, wishes, []string{scopeOpenID}); len(out) != 0 {
 				t.Fatalf("with the scope openid alone: %v", out)
 			}
 		}

@@ -86,6 +86,9 @@ func (g gate) decide(c *accounts.Client, mark accounts.Mark, st *granting.Standi
 		scopes = scopesFor(audience.URI, scopes, st.Held)
 	}
 	if len(scopes) == 0 && (len(b.scopes) > 0 || len(a.scopes) > 0) {
+		if a.grantType == grantRefresh && a.scopes == nil {
+			return nil, invalidGrant("Nothing of what was granted is left") // clients begin anew on this
+		}
 		return nil, invalidScope("None of the scopes can be granted")
 	}
 	return &verdict{

@@ -102,7 +102,10 @@ func TestGateRefuses(t *testing.T) {
 		{"consent revoked", func(s *situation) { s.standing.Consent.RevokedAt = 1 }, "invalid_grant"},
 		{"consent stamped after the grant", func(s *situation) { s.standing.Consent.ValidFrom = 10 }, "invalid_grant"},
 		{"consent expired", func(s *situation) { s.standing.Consent.ExpiresAt = s.ask.now.UnixMilli() }, "invalid_grant"},
-		{"nothing left of the scopes", func(s *situation) { s.basis.scopes = []string{"posts:delete"} }, "invalid_scope"},
+		{"nothing left at a refresh", func(s *situation) { s.basis.scopes = []string{"posts:delete"} }, "invalid_grant"},
+		{"nothing left of what is asked now", func(s *situation) {
+			s.basis.scopes, s.ask.scopes = []string{"openid", "posts:delete"}, []string{"posts:delete"}
+		}, "invalid_scope"},
 		{"more asked than at the beginning", func(s *situation) { s.ask.scopes = []string{"openid", "posts:delete"} }, "invalid_scope"},
 		{"unknown resource", func(s *situation) { s.ask.resource = "https://other.example.com" }, "invalid_target"},
 		{"resource outside of the grant", func(s *situation) {

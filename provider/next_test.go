@@ -54,7 +54,7 @@ func TestNextStep(t *testing.T) {
 		{name: "never consented", change: func(w *world) { w.standing.Consent = nil }, want: consent},
 		{name: "disconnected", change: func(w *world) { w.standing.Consent.RevokedAt = 1 }, want: consent},
 		{name: "consent expired", change: func(w *world) { w.standing.Consent.ExpiresAt = 1 }, want: consent},
-		{name: "more is asked", change: func(w *world) { w.a.scopes = append(w.a.scopes, "photos:add") }, want: consent},
+		{name: "more is asked", change: func(w *world) { w.a.covered = append(w.a.covered, "photos:add") }, want: consent},
 		{name: "prompt consent", change: func(w *world) { w.a.prompt = []string{"consent"} }, want: consent},
 		{name: "prompt consent, done", change: func(w *world) {
 			w.a.prompt, w.f.ConsentedBy = []string{"consent"}, "ada"
@@ -79,7 +79,7 @@ func TestNextStep(t *testing.T) {
 			w.standing.Consent.Asked = []string{"openid", "posts:add"}
 			w.a = &authorization{
 				client: &client{Client: w.client}, redirectURI: "https://app.example.com/cb",
-				scopes: []string{"openid", "posts:add"}, maxAge: -1,
+				scopes: []string{"openid", "posts:add"}, covered: []string{"openid", "posts:add"}, maxAge: -1,
 			}
 			w.f = &flow.Flow{CreatedAt: now.UnixMilli()}
 			if tt.change != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/provider/granting"
 	"github.com/gatehouse-id/gatehouse/provider/token"
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
@@ -67,12 +68,16 @@ func (p *Provider) personClaims(ctx context.Context, raw string) (map[string]any
 	if err != nil {
 		return nil, err
 	}
-	wishes, err := p.userinfoWishes(ctx, a, now.UnixMilli())
+	g, st, err := p.grantOf(ctx, a, now.UnixMilli())
 	if err != nil {
 		return nil, err
 	}
-	var visible []string
-	if slices.Contains(scopes, scopeGroups) {
+	wanted, err := parseClaims(g.Claims)
+	if err != nil {
+		return nil, err
+	}
+	var visible, allowed []string
+	if slices.Contains(scopes, scopeGroups) || len(wanted.Userinfo) > 0 {
 		c, _, err := p.Clients.ClientByID(ctx, a.ClientID, now.UnixMilli())
 		if errors.Is(err, accounts.ErrNotFound) {
 			return nil, gone
@@ -80,31 +85,29 @@ func (p *Provider) personClaims(ctx context.Context, raw string) (map[string]any
 		if err != nil {
 			return nil, err
 		}
-		visible = visibleGroups(c, groups)
+		if slices.Contains(scopes, scopeGroups) {
+			visible = visibleGroups(c, groups)
+		}
+		allowed = allowedClaims(c, st)
 	}
-	out := release(u, visible, scopes, wishes, true)
+	out := release(u, visible, scopes, wanted.Userinfo, allowed)
 	out["sub"] = a.Subject
 	return out, nil
 }
 
-// userinfoWishes returns what the grant's claims parameter asked of userinfo.
-func (p *Provider) userinfoWishes(ctx context.Context, a token.Access, now int64) (map[string]*claimWish, error) {
+// grantOf reads the grant of a live token, for what it asked of userinfo and what
+// its person allows now.
+func (p *Provider) grantOf(ctx context.Context, a token.Access, now int64) (*granting.Grant, *granting.Standing, error) {
+	gone := invalidToken("The access token is not valid")
 	grantID, err := id.Parse(a.GrantID)
 	if err != nil {
-		return nil, nil
+		return nil, nil, gone
 	}
-	g, _, err := p.Standings.GrantStanding(ctx, grantID, now)
+	g, st, err := p.Standings.GrantStanding(ctx, grantID, now)
 	if errors.Is(err, accounts.ErrNotFound) {
-		return nil, invalidToken("The access token is not valid")
+		return nil, nil, gone
 	}
-	if err != nil {
-		return nil, err
-	}
-	if g.Claims == "" {
-		return nil, nil
-	}
-	wanted, err := parseClaims(g.Claims)
-	return wanted.Userinfo, err
+	return g, st, err
 }
 
 // liveAccess verifies one of our access tokens, with the keys as they are at the

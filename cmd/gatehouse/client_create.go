@@ -26,6 +26,7 @@ type clientCreate struct {
 	FirstParty            bool     `name:"first-party" help:"Your own app: people are not asked for consent."`
 	NoPKCE                bool     `name:"no-pkce" help:"An old OpenID Connect client of type web that knows no PKCE."`
 	RequirePAR            bool     `name:"require-par" help:"Accept only pushed authorization requests."`
+	TokenEndpointAudience bool     `name:"token-endpoint-audience" help:"For private_key_jwt: accept the token endpoint as the assertion's audience too, from an old library."`
 	VisibleGroup          []string `name:"visible-group" sep:"none" placeholder:"G" help:"A group that the scope groups may show to it; * for all; repeatable."`
 }
 
@@ -70,7 +71,7 @@ func (n *clientCreate) registration() (accounts.Registration, error) {
 	r := accounts.Registration{
 		Name: n.Name, Type: accounts.ClientType(n.Type), AuthMethod: n.AuthMethod,
 		RedirectURIs: n.RedirectURI, PostLogoutRedirectURIs: n.PostLogoutRedirectURI,
-		Scopes: split(n.Scope), OptionalScopes: split(n.OptionalScope), VisibleGroups: n.VisibleGroup,
+		Scopes: split(n.Scope), OptionalScopes: split(n.OptionalScope), VisibleGroups: n.VisibleGroup, TokenEndpointAudience: n.TokenEndpointAudience,
 		IDTokenAlgorithm: n.IDTokenAlg, FirstParty: n.FirstParty, WithoutPKCE: n.NoPKCE, RequirePAR: n.RequirePAR,
 	}
 	if r.Type == accounts.MachineClient {

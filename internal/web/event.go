@@ -21,6 +21,7 @@ type RequestEvent struct {
 	UserID    string // sub or internal id, never a name or mail address
 	Outcome   string // one fixed word, such as "issued", "denied", "signed-in"
 	Error     string // the protocol's error code, such as "invalid_grant"
+	Fault     bool   // ours, although the answer is no 5xx: a redirect can carry one
 	Cause     error  // why, for the operator; a Cause with a 5xx answer is an error in the log
 	route     string
 	stack     []byte
@@ -51,7 +52,7 @@ func recordRoute(next http.Handler) http.Handler {
 // write logs the event of q.
 func (e *RequestEvent) write(ctx context.Context, log *slog.Logger, method string, q *request, took time.Duration) {
 	level := slog.LevelInfo
-	if q.answer.status >= http.StatusInternalServerError {
+	if e.Fault || q.answer.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	if !log.Enabled(ctx, level) {
