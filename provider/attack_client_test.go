@@ -241,7 +241,7 @@ func TestAttack_082_SecretGuessing(t *testing.T) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	wrong := app{w.machine.Client, "wrong-wrong-wrong-wrong"}
 	refused := 0
-	for range 40 {
+	for range 140 {
 		if a := w.call("/oauth2/token", wrong, form); a.status == http.StatusTooManyRequests {
 			refused++
 			if a.header.Get("Retry-After") == "" || a.str("error") != "temporarily_unavailable" {
@@ -249,8 +249,8 @@ func TestAttack_082_SecretGuessing(t *testing.T) {
 			}
 		}
 	}
-	if refused < 15 {
-		t.Errorf("%d of 40 guesses were refused for their number", refused)
+	if refused < 30 {
+		t.Errorf("%d of 140 guesses were refused for their number", refused)
 	}
 	// The client itself, elsewhere, is not locked out; nor is another one here.
 	header := "Basic " + base64.StdEncoding.EncodeToString([]byte(w.machine.ClientID+":"+w.machine.secret))

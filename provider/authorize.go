@@ -179,7 +179,7 @@ func (p *Provider) send(w http.ResponseWriter, r *http.Request, f *progress, pat
 			return err
 		}
 	} else {
-		if err := p.spend(r.Context(), "waiting:"+web.Bucket(web.ClientIP(r.Context())), waitingBurst, waitingEvery); err != nil {
+		if err := p.spendHere(r.Context(), func(network string) string { return "waiting:" + network }, waitingBurst, waitingEvery); err != nil {
 			return &unproven{err: asError(err), kind: tooManyRequests}
 		}
 		cookie := p.Cookies.Get(r, flow.BrowserCookie)

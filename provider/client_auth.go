@@ -21,8 +21,8 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // Failed authentications are budgeted by client and network together, so that
 // nobody can lock a client out from somewhere else.
 const (
-	authFailures     = 20
-	authFailureEvery = 3 * time.Second
+	authFailures     = 100
+	authFailureEvery = time.Second
 )
 
 // credentials are what a request presents to prove its client.
@@ -126,7 +126,8 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 	}
 	c, mark, err := p.verifyClient(ctx, cred, now)
 	var refused *Error
-	if errors.As(err, &refused) {
+	// Who sends a good assertion twice guesses nothing.
+	if errors.As(err, &refused) && !errors.Is(err, errReplayed) {
 		wait, spendErr := p.Limiter.Spend(ctx, key, authFailures, authFailureEvery, 1)
 		if spendErr != nil {
 			p.Log.WarnContext(ctx, "count a failed client authentication", "error", spendErr)
@@ -186,7 +187,7 @@ func (p *Provider) verifyAssertion(ctx context.Context, c *accounts.Client, raw 
 		return err
 	}
 	if !fresh {
-		return invalidClient("The client assertion was already used")
+		return invalidClient("The client assertion was already used").because(errReplayed)
 	}
 	return nil
 }

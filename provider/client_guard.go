@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/web"
 )
 
 // guard remembers which client may not try to authenticate from which network for
@@ -55,6 +57,16 @@ const (
 	pushedBurst  = 100
 	pushedEvery  = 100 * time.Millisecond
 )
+
+// spendHere is spend from a budget of the network that the request came from. The
+// machine itself has none: what runs here has shorter ways to fill the database.
+func (p *Provider) spendHere(ctx context.Context, key func(network string) string, burst int, every time.Duration) error {
+	addr := web.ClientIP(ctx)
+	if addr.IsLoopback() {
+		return nil
+	}
+	return p.spend(ctx, key(web.Bucket(addr)), burst, every)
+}
 
 // spend takes one from a budget; an error says that it is used up. A Limiter that
 // does not answer stops nobody.

@@ -58,7 +58,7 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 	if err != nil {
 		return nil, err
 	}
-	if err := p.spend(ctx, limitKey("par", c.ClientID, web.Bucket(web.ClientIP(ctx))), pushedBurst, pushedEvery); err != nil {
+	if err := p.spendHere(ctx, func(network string) string { return limitKey("par", c.ClientID, network) }, pushedBurst, pushedEvery); err != nil {
 		return nil, err
 	}
 	if form.Has("request_uri") {

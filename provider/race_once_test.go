@@ -104,8 +104,6 @@ func TestRace_OneAssertion(t *testing.T) {
 			switch {
 			case a.status == http.StatusOK:
 				won++
-			case a.status == http.StatusTooManyRequests:
-				// Failures have a budget; beyond it nobody is told anything.
 			default:
 				wantError(t, a, http.StatusUnauthorized, "invalid_client")
 			}

@@ -211,7 +211,8 @@ func raceClean(t *testing.T, w *World, nodes []GrantBackend) {
 	type cleaner interface {
 		Clean(ctx context.Context, batch int) (map[string]int, error)
 	}
-	for range size(50, 2000) {
+	codes := size(50, 2000)
+	for range codes {
 		c := w.Code("openid")
 		c.ExpiresAt = 1
 		mustInsert(t, w, c)
@@ -222,7 +223,7 @@ func raceClean(t *testing.T, w *World, nodes []GrantBackend) {
 		removed.Add(int64(counts["codes"]))
 		return false, err
 	})
-	if removed.Load() != 50 {
-		t.Errorf("%d codes removed, want 50", removed.Load())
+	if removed.Load() != int64(codes) {
+		t.Errorf("%d codes removed, want %d", removed.Load(), codes)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // ledgerWriters: positions have no gaps and are in commit order: whoever reads
 // the head finds every row up to it, then and for ever.
 func ledgerWriters(t *testing.T, l Ledger) {
-	writers, each := 8, size(25, 1000)
+	writers, each := 8, size(25, 500)
 	done := make(chan struct{})
 	var wg, reader sync.WaitGroup
 	reader.Go(func() { followWithoutGaps(t, l, done) })
