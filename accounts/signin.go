@@ -83,7 +83,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, at Attempt) (*Result, 
 	if !u.Active() {
 		return nil, a.refuse(ctx, u, ErrBanned, "banned")
 	}
-	limits.giveBack(ctx, paid)
+	limits.forgive(ctx, paid)
 	r := &Result{User: u, Position: position, Known: at.Known, AMR: []string{"pwd"}, ACR: ACRPassword}
 	if browser == "" {
 		r.Known = knownValue(a.Keys, u.Subject)

@@ -94,9 +94,11 @@ func TestAuthenticate_OneCounterForAllSpellings(t *testing.T) {
 	w := newWorld(t)
 	w.person("alice")
 	var throttled *accounts.Throttled
-	for i, login := range []string{"alice", "ALICE", "alice@test.com", "Ａlice", "Alice@Test.COM", "alice"} {
+	spellings := []string{"alice", "ALICE", "alice@test.com", "Ａlice", "Alice@Test.COM"}
+	for i := range 11 {
+		login := spellings[i%len(spellings)]
 		_, err := w.attempt(login, "wrong", "192.0.2.1")
-		if last := i == 5; errors.As(err, &throttled) != last {
+		if last := i == 10; errors.As(err, &throttled) != last {
 			t.Errorf("attempt %d (%s): %v", i+1, login, err)
 		}
 	}
@@ -130,6 +132,31 @@ func TestAuthenticate_ThrottlesUnknownAlike(t *testing.T) {
 	}
 	if diff := cmp.Diff(outcome("alice", "192.0.2.1"), outcome("nobody", "192.0.2.2")); diff != "" {
 		t.Errorf("known -, unknown +:\n%s", diff)
+	}
+}
+
+// A right password forgives the wrong ones before it, at that address.
+func TestAuthenticate_Forgives(t *testing.T) {
+	w := newWorld(t)
+	w.person("alice")
+	for round := range 3 {
+		for range 9 {
+			if _, err := w.attempt("alice", "wrong", "192.0.2.1"); !errors.Is(err, accounts.ErrCredentials) {
+				t.Fatalf("round %d: %v", round, err)
+			}
+		}
+		if _, err := w.attempt("alice", password, "192.0.2.1"); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+	}
+	// But not the account's own bucket, or a botnet would profit from its owner.
+	var throttled *accounts.Throttled
+	var err error
+	for i := range 31 - 27 {
+		_, err = w.attempt("alice", "wrong", fmt.Sprintf("203.0.113.%d", i))
+	}
+	if !errors.As(err, &throttled) {
+		t.Errorf("the account's 31st wrong password: %v", err)
 	}
 }
 

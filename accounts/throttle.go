@@ -23,22 +23,27 @@ type bucket struct {
 	name  string
 	burst int
 	every time.Duration
+	// forgives: a right password fills it up, for only its owner pays from it, or
+	// somebody at the same address. The others count for all: with one account of
+	// their own nobody may buy tries at those of others.
+	forgives bool
 }
 
 // The buckets of a sign-in. A right password gives back what its attempt took, so
 // they count wrong ones.
 //
-// One attacker at one address gets 5 tries at an account and then one a minute.
+// One attacker at one address gets 10 tries at an account and then one a minute; a
+// right password forgives the wrong ones before it.
 // An address gets 30 tries at all accounts together and then one in 2 s: an office
 // behind one address may mistype, a list of leaked passwords runs dry. All
 // addresses together get 30 tries at an account and then one in 2 minutes, 750 a
 // day, whatever the size of a botnet. That could lock the owner out, so a browser
 // in which the account has signed in before pays from a bucket of its own, which
 // no one else can empty.
-func accountAtAddress() bucket { return bucket{"account-address", 5, time.Minute} }
-func anyAccount() bucket       { return bucket{"address", 30, 2 * time.Second} }
-func anyAddress() bucket       { return bucket{"account", 30, 2 * time.Minute} }
-func knownBrowser() bucket     { return bucket{"known-browser", 10, time.Minute} }
+func accountAtAddress() bucket { return bucket{"account-address", 10, time.Minute, true} }
+func anyAccount() bucket       { return bucket{"address", 30, 2 * time.Second, false} }
+func anyAddress() bucket       { return bucket{"account", 30, 2 * time.Minute, false} }
+func knownBrowser() bucket     { return bucket{"known-browser", 10, time.Minute, true} }
 
 // Throttled is returned for an attempt that was not made because there were too
 // many before it.
@@ -93,11 +98,26 @@ func (t throttle) pay(ctx context.Context, account, address, browser string) ([]
 
 // giveBack returns what was paid, also when the caller has gone away.
 func (t throttle) giveBack(ctx context.Context, paid []payment) {
-	ctx = context.WithoutCancel(ctx)
 	for _, p := range paid {
-		if _, err := t.limiter.Spend(ctx, p.key, p.burst, p.every, -1); err != nil {
-			t.log.WarnContext(ctx, "sign-in limit not given back", "bucket", p.name, "error", err)
+		t.refill(ctx, p, 1)
+	}
+}
+
+// forgive gives back what the attempt with a right password took, and from the
+// buckets that forgive also what the wrong ones before it took.
+func (t throttle) forgive(ctx context.Context, paid []payment) {
+	for _, p := range paid {
+		n := 1
+		if p.forgives {
+			n = p.burst
 		}
+		t.refill(ctx, p, n)
+	}
+}
+
+func (t throttle) refill(ctx context.Context, p payment, n int) {
+	if _, err := t.limiter.Spend(context.WithoutCancel(ctx), p.key, p.burst, p.every, -n); err != nil {
+		t.log.WarnContext(ctx, "sign-in limit not given back", "bucket", p.name, "error", err)
 	}
 }
 

@@ -104,7 +104,7 @@ func TestSignIn_Throttled(t *testing.T) {
 	owner, stranger := w.browser(), w.browser()
 	owner.enter(w.ada)
 	f := w.flow(stranger)
-	for range 5 {
+	for range 10 {
 		wantPage(t, stranger.tryPassword(f, "ada", "wrong"), http.StatusUnprocessableEntity)
 	}
 	answer := stranger.tryPassword(f, "ADA@example.org", password)

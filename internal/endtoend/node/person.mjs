@@ -4,6 +4,13 @@ import { settings } from './run.mjs'
 
 const maxSteps = 12
 
+// The Node of Debian 12 has no getSetCookie. None of the server's cookies holds a
+// comma.
+function setCookies(headers) {
+  if (headers.getSetCookie) return headers.getSetCookie()
+  return (headers.get('set-cookie') ?? '').split(/,\s*(?=[^;,=\s]+=)/).filter(Boolean)
+}
+
 export class Person {
   passwordsTyped = 0
   #cookies = new Map()
@@ -39,7 +46,7 @@ export class Person {
     const response = await fetch(url, {
       redirect: 'manual', headers, method: form ? 'POST' : 'GET', body: form,
     })
-    for (const line of response.headers.getSetCookie()) {
+    for (const line of setCookies(response.headers)) {
       const [pair, ...attributes] = line.split(';')
       const [name, value] = pair.split('=', 2)
       if (attributes.some((a) => /^\s*max-age=0\s*$/i.test(a))) this.#cookies.delete(name)
