@@ -85,6 +85,7 @@ type UserLister interface {
 	// ListUsers returns users in the order of their username keys, after the
 	// given key.
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
-	// CountSuperusers counts superusers who are not banned.
+	// CountSuperusers counts superusers who are not banned, and locks their rows
+	// until the transaction in ctx ends.
 	CountSuperusers(ctx context.Context) (int, error)
 }

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/testenv"
 )
 
 func TestUsers_Create(t *testing.T) {
@@ -78,6 +80,33 @@ func TestUsers_LastSuperuser(t *testing.T) {
 	w.must(w.users.Delete(t.Context(), operator(), two.Subject)) // a banned one is not the last active
 	if n, err := w.db.CountSuperusers(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d superusers, %v", n, err)
+	}
+}
+
+// Two who ban each other at once must not leave nobody.
+func TestUsers_LastSuperuser_Race(t *testing.T) {
+	for name, url := range map[string]string{
+		"SQLite": "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db"), "PostgreSQL": testenv.Postgres(t),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldOn(t, url)
+			people := []*accounts.User{w.user("one"), w.user("two")}
+			for _, u := range people {
+				w.must(w.users.SetSuperuser(t.Context(), operator(), u.Subject, true))
+			}
+			errs := make([]error, len(people))
+			var wg sync.WaitGroup
+			for i, u := range people {
+				wg.Go(func() { errs[i] = w.users.Ban(t.Context(), operator(), u.Subject) })
+			}
+			wg.Wait()
+			if n, err := w.db.CountSuperusers(t.Context()); err != nil || n != 1 {
+				t.Errorf("%d superusers, %v; the bans said %v", n, err, errs)
+			}
+			if errs[0] == nil == (errs[1] == nil) || !errors.Is(errors.Join(errs...), accounts.ErrLastSuperuser) {
+				t.Errorf("the bans said %v", errs)
+			}
+		})
 	}
 }
 

@@ -38,7 +38,9 @@ WHERE id = $1`
 
 	listUsers = `SELECT ` + standingUserColumns + ` FROM users u
 WHERE u.username_key > $1 ORDER BY u.username_key LIMIT $2`
-	countSuperusers = `SELECT count(*) FROM users WHERE superuser AND banned_at = 0`
+	// They are locked: of two who ban each other's last companion, one has to see
+	// what the other did.
+	countSuperusers = `SELECT id FROM users WHERE superuser AND banned_at = 0 ORDER BY id FOR NO KEY UPDATE`
 )
 
 // InsertUser implements accounts.UserStore.
@@ -130,7 +132,8 @@ func (d *DB) ListUsers(ctx context.Context, after string, limit int) ([]accounts
 // CountSuperusers implements accounts.UserLister.
 func (d *DB) CountSuperusers(ctx context.Context) (int, error) {
 	var n int
-	if err := d.queryRow(ctx, countSuperusers, nil, &n); err != nil {
+	err := d.query(ctx, countSuperusers, func(scanner) error { n++; return nil })
+	if err != nil {
 		return 0, fmt.Errorf("count superusers: %w", err)
 	}
 	return n, nil
