@@ -57,7 +57,8 @@ func parseClaims(payload []byte) (*claims, error) {
 	return &c, nil
 }
 
-// checkClaims decides whether c is a token of this issuer for this API now.
+// checkClaims decides whether c is a token of this issuer for this API with all
+// that it needs.
 func (v *Verifier) checkClaims(c *claims) error {
 	switch {
 	case c.Issuer != v.issuer:
@@ -68,13 +69,7 @@ func (v *Verifier) checkClaims(c *claims) error {
 		return invalidToken("the access token lacks a subject, a client or an id", nil)
 	case c.Rev == nil || *c.Rev < 0:
 		return invalidToken("the access token carries no revocation position", nil)
-	case len(c.Confirmation) > 0:
-		return invalidToken("the access token is bound to its sender and is no bearer token", nil)
 	}
-	return v.checkTimes(c)
-}
-
-func (v *Verifier) checkTimes(c *claims) error {
 	if !isTime(c.IssuedAt) || !isTime(c.Expires) {
 		return invalidToken("the access token lacks its times", nil)
 	}
@@ -83,11 +78,25 @@ func (v *Verifier) checkTimes(c *claims) error {
 			return invalidToken("the access token's times are malformed", nil)
 		}
 	}
-	now := v.now()
+	if time.Unix(*c.Expires, 0).Sub(time.Unix(*c.IssuedAt, 0)) > v.maxLifetime {
+		return invalidToken("the access token's lifetime is too long", nil)
+	}
+	return nil
+}
+
+// checkSender is the one place where the proof of a token's sender belongs, which
+// changes with every request (RFC 9449 §7.1). Bearers have none.
+func checkSender(c *claims) error {
+	if len(c.Confirmation) > 0 {
+		return invalidToken("the access token is bound to its sender and is no bearer token", nil)
+	}
+	return nil
+}
+
+// checkTimes decides whether c is valid at the time now.
+func (v *Verifier) checkTimes(c *claims, now time.Time) error {
 	issued, expires := time.Unix(*c.IssuedAt, 0), time.Unix(*c.Expires, 0)
 	switch {
-	case expires.Sub(issued) > v.maxLifetime:
-		return invalidToken("the access token's lifetime is too long", nil)
 	case !now.Before(expires.Add(v.leeway)):
 		return invalidToken("the access token has expired", nil)
 	case issued.After(now.Add(v.leeway)):
@@ -102,10 +111,10 @@ func isTime(seconds *int64) bool {
 	return seconds != nil && *seconds > 0 && *seconds <= maxUnix
 }
 
-func (c *claims) token() *Token {
+func (c *claims) token(keyID string) *Token {
 	t := &Token{
 		Issuer: c.Issuer, Subject: c.Subject, Audience: c.Audience,
-		ClientID: c.ClientID, ID: c.ID, SessionID: c.SessionID, GrantID: c.GrantID, Rev: *c.Rev,
+		ClientID: c.ClientID, ID: c.ID, SessionID: c.SessionID, GrantID: c.GrantID, Rev: *c.Rev, KeyID: keyID,
 		IssuedAt: time.Unix(*c.IssuedAt, 0), ExpiresAt: time.Unix(*c.Expires, 0),
 		ACR: c.ACR, AMR: c.AMR,
 	}

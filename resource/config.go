@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,8 @@ const (
 	defaultMaxLifetime = time.Hour
 	defaultLeeway      = 30 * time.Second
 	maxLeeway          = time.Minute
+
+	instanceLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_"
 )
 
 // Config says whose tokens a [Verifier] accepts. Issuer and Audience are
@@ -39,18 +42,36 @@ type Config struct {
 	// Leeway is how far this clock and the issuer's may differ; default 30
 	// seconds, at most one minute.
 	Leeway time.Duration
-	// Client fetches metadata and keys. Redirects are not followed whatever
-	// it says. By default a plain client.
+	// ClientID and ClientSecret are this API's own client at the issuer, which came
+	// with its registration. With them the verifier follows the ledger, so that it
+	// refuses what was taken back; without them it checks tokens offline and its
+	// state is [Off].
+	ClientID, ClientSecret string
+	// Stale is what routes do while the ledger is followed and not fresh, unless
+	// [Verifier.With] says otherwise; default [Introspect].
+	Stale Policy
+	// MaxRows bounds the set of what was taken back, at up to 32 bytes each (for a
+	// moment twice that); default 20 million. With more the state is [Stale].
+	MaxRows int
+	// Instance tells replicas of this API apart in the issuer's reports: 1 to 64
+	// characters of letters, digits, dot, dash and underscore; default random.
+	Instance string
+	// Events are called as things happen; optional.
+	Events Events
+	// Client talks to the issuer. Redirects are not followed whatever it says, and
+	// its Timeout does not apply to the stream, which has no end. By default a
+	// plain client.
 	Client *http.Client
 	// Now is the clock; default [time.Now].
 	Now func() time.Time
-	// Logger hears why tokens were refused (debug) and keys not fetched
-	// (warn), never a token. By default nobody does.
+	// Logger hears why tokens were refused (debug), keys not fetched and the
+	// ledger not followed (warn), never a token and never a secret. By default
+	// nobody does.
 	Logger *slog.Logger
 }
 
-// Verifier checks the access tokens of one API. It is safe for concurrent use
-// and needs no closing.
+// Verifier checks the access tokens of one API. It is safe for concurrent use.
+// One that follows the ledger must be closed.
 type Verifier struct {
 	issuer      string
 	audience    string
@@ -61,16 +82,22 @@ type Verifier struct {
 	now         func() time.Time
 	log         *slog.Logger
 	keys        *keyCache
+	proofs      *proofs
+	streams     *streams
+	events      Events
+	stale       Policy
+	feed        *feed // nil when nothing is followed
 }
 
-// New returns a Verifier, or an error that says what is wrong with cfg. It
-// contacts nobody: an API may start before its issuer does.
+// New returns a Verifier, or an error that says what is wrong with cfg. It waits
+// for nobody: an API may start before its issuer does. With credentials it begins
+// to follow the ledger, in the background, until [Verifier.Close].
 func New(cfg Config) (*Verifier, error) {
 	cfg = withDefaults(cfg)
 	if err := validate(cfg); err != nil {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
-	return &Verifier{
+	v := &Verifier{
 		issuer:      cfg.Issuer,
 		audience:    cfg.Audience,
 		metadataURL: cfg.MetadataURL,
@@ -80,7 +107,16 @@ func New(cfg Config) (*Verifier, error) {
 		now:         cfg.Now,
 		log:         cfg.Logger,
 		keys:        newKeyCache(cfg),
-	}, nil
+		proofs:      &proofs{},
+		streams:     newStreams(cfg),
+		events:      cfg.Events,
+		stale:       cfg.Stale,
+	}
+	if cfg.ClientID != "" {
+		v.feed = newFeed(cfg, v.streams)
+		v.feed.start()
+	}
+	return v, nil
 }
 
 func withDefaults(cfg Config) Config {
@@ -95,6 +131,9 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Instance == "" {
+		cfg.Instance = rand.Text()
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -134,6 +173,23 @@ func validate(cfg Config) error {
 			return fmt.Errorf("scopes: %q is no scope", s)
 		}
 	}
+	return validateFollowing(cfg)
+}
+
+func validateFollowing(cfg Config) error {
+	switch {
+	case (cfg.ClientID == "") != (cfg.ClientSecret == ""):
+		return errors.New("client: id and secret must be given both or neither")
+	case cfg.Stale > Allow:
+		return errors.New("stale: no such policy")
+	case cfg.Stale != Introspect && cfg.ClientID == "":
+		// It would promise what cannot be held.
+		return errors.New("stale: a policy needs the client's id and secret")
+	case cfg.MaxRows < 0:
+		return errors.New("maximal rows: must not be negative")
+	case len(cfg.Instance) > 64 || strings.ContainsFunc(cfg.Instance, outsideInstance):
+		return errors.New("instance: must be up to 64 letters, digits, dots, dashes and underscores")
+	}
 	return nil
 }
 
@@ -164,3 +220,5 @@ func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback()
 }
+
+func outsideInstance(r rune) bool { return !strings.ContainsRune(instanceLetters, r) }

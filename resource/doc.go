@@ -2,14 +2,18 @@
 //
 // A [Verifier] belongs to one API: one issuer whose tokens it takes and one
 // audience that they must be for. It checks tokens offline, with the issuer's
-// public keys, which it fetches, caches and refreshes by itself. Its
-// middleware guards net/http handlers and answers as RFC 6750 asks:
+// public keys, which it fetches, caches and refreshes by itself, and against the
+// issuer's ledger of what was taken back, which it follows. Its middleware guards
+// net/http handlers and answers as RFC 6750 asks:
 //
 //	verifier, err := resource.New(resource.Config{
-//		Issuer:   "https://id.example.com",
-//		Audience: "https://posts.example.com",
+//		Issuer:       "https://id.example.com",
+//		Audience:     "https://posts.example.com",
+//		ClientID:     id,
+//		ClientSecret: secret,
 //	})
 //	...
+//	defer verifier.Close()
 //	mux.Handle("GET /posts", verifier.RequireLogin(list))
 //	mux.Handle("POST /posts", verifier.RequirePermission("posts:add")(create))
 //
@@ -29,6 +33,30 @@
 // which it was decided. A token bound to a key of its sender (cnf) is refused,
 // because a bearer cannot prove that key (RFC 9449 §7.1).
 //
+// # Revocation
+//
+// With the API's own client ([Config.ClientID]) the verifier holds what was taken
+// back in memory and keeps it up to date over one connection to the issuer. So a
+// token is refused ([ErrRevoked]) within a fraction of a second after sign-out, a
+// ban, or the loss of a permission, without a request to anybody. Where a refresh
+// may heal it the answer says so.
+//
+// The state says whether that can be relied on. [Fresh] means that the issuer's
+// database confirmed within ten seconds that nothing is missing; a connection that
+// hangs, frames that arrive late, a clock that jumps, a machine that slept, or
+// anything that this version does not understand ends it. While the state is not
+// Fresh the [Policy] decides: ask the issuer about each token ([Introspect], at most
+// every five seconds), refuse ([Deny]), or accept and log ([Allow]). It is set for
+// all routes with [Config.Stale] and for single ones with [Verifier.With]:
+//
+//	mux.Handle("DELETE /account", verifier.With(resource.Deny).RequireLogin(remove))
+//
+// A request that has begun is not interrupted. Long answers and WebSockets ask
+// [Verifier.Done] when to end, or take their context from [Verifier.Bind].
+//
+// What was proven about a token is remembered, up to 16,384 tokens of about a
+// kilobyte each; its time, its key and the ledger are asked each time.
+//
 // # Keys
 //
 // The first token fetches the keys; many at once share one fetch. The answer's
@@ -41,5 +69,7 @@
 // that is not in the set causes at most one fetch a minute, whoever sends it.
 // Without keys the answer is [ErrUnavailable] (503), never a yes.
 //
-// Sources: RFC 6750, RFC 7515, RFC 7517, RFC 8725, RFC 9068, RFC 9728.
+// Sources: RFC 6749 §4.4, RFC 6750, RFC 7515, RFC 7517, RFC 7662, RFC 8725,
+// RFC 9068, RFC 9728; ledger rules L1, L7, L12, L16, L17, L19. The feed is described
+// in package wire, how sure one can be of it in package follow.
 package resource

@@ -15,11 +15,13 @@ var (
 	// ErrInvalidToken: the token is not one of this issuer for this API that
 	// is valid now (401).
 	ErrInvalidToken = errors.New("resource: invalid token")
+	// ErrRevoked: the token is an invalid one because the ledger took it back (401).
+	ErrRevoked = errors.New("resource: revoked token")
 	// ErrInsufficientScope: the token is valid and its scope does not do (403).
 	ErrInsufficientScope = errors.New("resource: insufficient scope")
-	// ErrUnavailable: the issuer's keys cannot be had, so nothing can be said
-	// about the token (503).
-	ErrUnavailable = errors.New("resource: keys unavailable")
+	// ErrUnavailable: the issuer's keys, or its ledger, cannot be had, so nothing
+	// can be said about the token (503).
+	ErrUnavailable = errors.New("resource: keys or revocations unavailable")
 )
 
 const (
@@ -40,7 +42,9 @@ type Error struct {
 	// Status is the HTTP status that the code has.
 	Status int
 
-	cause error
+	cause   error
+	reason  string // what Events.Refused is told
+	revoked bool
 }
 
 // Error returns the code, the description and the cause.
@@ -67,7 +71,7 @@ func (e *Error) Is(target error) bool {
 	case codeInvalidRequest:
 		return target == ErrInvalidRequest
 	case codeInvalidToken:
-		return target == ErrInvalidToken
+		return target == ErrInvalidToken || e.revoked && target == ErrRevoked
 	case codeInsufficientScope:
 		return target == ErrInsufficientScope
 	case codeUnavailable:
@@ -85,7 +89,7 @@ func invalidRequest(description string) error {
 }
 
 func invalidToken(description string, cause error) error {
-	return &Error{Code: codeInvalidToken, Description: description, Status: http.StatusUnauthorized, cause: cause}
+	return &Error{Code: codeInvalidToken, Description: description, Status: http.StatusUnauthorized, cause: cause, reason: ReasonInvalid}
 }
 
 func insufficientScope() error {
@@ -95,6 +99,22 @@ func insufficientScope() error {
 func unavailable(cause error) error {
 	return &Error{
 		Code: codeUnavailable, Description: "the access token cannot be checked at the moment",
-		Status: http.StatusServiceUnavailable, cause: cause,
+		Status: http.StatusServiceUnavailable, cause: cause, reason: ReasonUnavailable,
+	}
+}
+
+// revokedToken tells the app in words what happened: where a refresh may heal it,
+// it should try one.
+func revokedToken(reason, description string) error {
+	return &Error{
+		Code: codeInvalidToken, Description: description, Status: http.StatusUnauthorized, reason: reason, revoked: true,
+	}
+}
+
+// denied is the answer of the policy Deny.
+func denied() error {
+	return &Error{
+		Code: codeUnavailable, Description: "revocations cannot be checked at the moment",
+		Status: http.StatusServiceUnavailable, reason: ReasonStale,
 	}
 }

@@ -43,8 +43,8 @@ type publicKey struct {
 
 // keySet is what one fetch brought. It never changes.
 type keySet struct {
-	keys      map[string]publicKey // by key id
-	ignored   []error              // why the set's other keys are not used
+	keys      map[string]*publicKey // by key id
+	ignored   []error               // why the set's other keys are not used
 	fetchedAt time.Time
 	refreshAt time.Time
 	deadAt    time.Time
@@ -95,26 +95,41 @@ func (s *source) discover(ctx context.Context) error {
 	if s.discovered != "" {
 		return nil
 	}
-	body, _, err := s.get(ctx, strings.TrimSuffix(s.issuer, "/")+"/.well-known/openid-configuration")
+	found, err := s.metadata(ctx)
 	if err != nil {
 		return err
 	}
-	var metadata struct {
-		Issuer  string `json:"issuer"`
-		JWKSURI string `json:"jwks_uri"`
-	}
-	if err := json.Unmarshal(body, &metadata); err != nil {
-		return err
-	}
-	// §4.3: otherwise one issuer could speak for another.
-	if metadata.Issuer != s.issuer {
-		return fmt.Errorf("metadata is of another issuer: %q", metadata.Issuer)
-	}
-	if err := checkURL(metadata.JWKSURI); err != nil {
+	if err := checkURL(found.JWKSURI); err != nil {
 		return fmt.Errorf("jwks_uri %w", err)
 	}
-	s.discovered = metadata.JWKSURI
+	s.discovered = found.JWKSURI
 	return nil
+}
+
+// issuerMetadata is what of the issuer's metadata is used (RFC 8414 §2).
+type issuerMetadata struct {
+	Issuer        string `json:"issuer"`
+	JWKSURI       string `json:"jwks_uri"`
+	Token         string `json:"token_endpoint"`
+	Introspection string `json:"introspection_endpoint"`
+}
+
+// metadata fetches what the issuer says about itself. Unlike fetch it may run any
+// number of times at once.
+func (s *source) metadata(ctx context.Context) (issuerMetadata, error) {
+	var found issuerMetadata
+	body, _, err := s.get(ctx, strings.TrimSuffix(s.issuer, "/")+"/.well-known/openid-configuration")
+	if err != nil {
+		return found, err
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return found, err
+	}
+	// §4.3: otherwise one issuer could speak for another.
+	if found.Issuer != s.issuer {
+		return found, fmt.Errorf("metadata is of another issuer: %q", found.Issuer)
+	}
+	return found, nil
 }
 
 func (s *source) get(ctx context.Context, address string) ([]byte, http.Header, error) {
@@ -172,7 +187,7 @@ func parseKeySet(body []byte) (*keySet, error) {
 	if document.Keys == nil {
 		return nil, errors.New("no key set")
 	}
-	set := &keySet{keys: make(map[string]publicKey, len(*document.Keys))}
+	set := &keySet{keys: make(map[string]*publicKey, len(*document.Keys))}
 	for i, raw := range *document.Keys {
 		id, key, err := parseKey(raw)
 		if _, taken := set.keys[id]; err == nil && taken {
@@ -188,30 +203,30 @@ func parseKeySet(body []byte) (*keySet, error) {
 }
 
 // parseKey returns the id and the key of a JWK that may verify tokens.
-func parseKey(raw []byte) (string, publicKey, error) {
+func parseKey(raw []byte) (string, *publicKey, error) {
 	var jwk jose.JSONWebKey
 	if err := jwk.UnmarshalJSON(raw); err != nil {
-		return "", publicKey{}, err
+		return "", nil, err
 	}
 	switch {
 	case jwk.KeyID == "":
-		return "", publicKey{}, errors.New("no id")
+		return "", nil, errors.New("no id")
 	case jwk.Use != "" && jwk.Use != "sig":
-		return "", publicKey{}, errors.New("not for signatures")
+		return "", nil, errors.New("not for signatures")
 	case !jwk.IsPublic() || !jwk.Valid():
 		// Also a symmetric key, and a private key that should not be here.
-		return "", publicKey{}, errors.New("not a public key")
+		return "", nil, errors.New("not a public key")
 	}
-	key := publicKey{algorithm: jose.SignatureAlgorithm(jwk.Algorithm), key: jwk.Key}
+	key := &publicKey{algorithm: jose.SignatureAlgorithm(jwk.Algorithm), key: jwk.Key}
 	if !key.fits() {
-		return "", publicKey{}, fmt.Errorf("not a key for the algorithm %q", jwk.Algorithm)
+		return "", nil, fmt.Errorf("not a key for the algorithm %q", jwk.Algorithm)
 	}
 	return jwk.KeyID, key, nil
 }
 
 // fits reports whether the key is of the kind and size that its algorithm
 // needs, and the algorithm is an accepted one.
-func (k publicKey) fits() bool {
+func (k *publicKey) fits() bool {
 	switch key := k.key.(type) {
 	case *ecdsa.PublicKey:
 		return k.algorithm == jose.ES256 && key.Curve == elliptic.P256()

@@ -116,18 +116,26 @@ type testIssuer struct {
 
 func newTestIssuer(tb testing.TB, keys ...testKey) *testIssuer {
 	tb.Helper()
-	i := &testIssuer{header: http.Header{}}
+	i := &testIssuer{}
+	server := httptest.NewServer(i.start(keys...))
+	tb.Cleanup(server.Close)
+	i.url = server.URL
+	return i
+}
+
+// start publishes keys and returns what serves them; i.url must be set before it is
+// asked.
+func (i *testIssuer) start(keys ...testKey) *http.ServeMux {
+	i.header = http.Header{}
 	i.publish(keys...)
+	i.metadata = func(w http.ResponseWriter) {
+		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"token_endpoint":%q,"introspection_endpoint":%q}`,
+			i.url, i.url+"/keys", i.url+"/token", i.url+"/introspect")
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/openid-configuration", i.serveMetadata)
 	mux.HandleFunc("/keys", i.serveKeys)
-	server := httptest.NewServer(mux)
-	tb.Cleanup(server.Close)
-	i.url = server.URL
-	i.metadata = func(w http.ResponseWriter) {
-		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, i.url, i.url+"/keys")
-	}
-	return i
+	return mux
 }
 
 func (i *testIssuer) change(f func()) {

@@ -48,15 +48,15 @@ func newKeyCache(cfg Config) *keyCache {
 
 // find returns the key with the id kid. It waits for a fetch only when there
 // is no set, or none with that key.
-func (c *keyCache) find(ctx context.Context, kid string) (publicKey, error) {
+func (c *keyCache) find(ctx context.Context, kid string) (*publicKey, error) {
 	now := c.now()
 	set := c.set.Load()
 	if set == nil || !now.Before(set.deadAt) {
 		if err := c.wait(ctx, c.start(now, causeDue)); err != nil {
-			return publicKey{}, err
+			return nil, err
 		}
 		if set = c.set.Load(); set == nil || !now.Before(set.deadAt) {
-			return publicKey{}, unavailable(c.lastFailure())
+			return nil, unavailable(c.lastFailure())
 		}
 	} else if !now.Before(set.refreshAt) {
 		c.start(now, causeDue)
@@ -65,7 +65,7 @@ func (c *keyCache) find(ctx context.Context, kid string) (publicKey, error) {
 		return key, nil
 	}
 	if err := c.wait(ctx, c.start(now, causeMissing)); err != nil {
-		return publicKey{}, err
+		return nil, err
 	}
 	if key, ok := c.set.Load().keys[kid]; ok {
 		return key, nil
@@ -73,9 +73,9 @@ func (c *keyCache) find(ctx context.Context, kid string) (publicKey, error) {
 	if err := c.lastFailure(); err != nil {
 		// The key may be one that this verifier could not learn of: telling
 		// the app that its token is dead would be a guess.
-		return publicKey{}, unavailable(err)
+		return nil, unavailable(err)
 	}
-	return publicKey{}, invalidToken("the access token's key is unknown", nil)
+	return nil, invalidToken("the access token's key is unknown", nil)
 }
 
 // start returns the fetch under way, beginning one if why allows it now; nil

@@ -36,6 +36,24 @@ type Token struct {
 	// Rev is the position of the issuer's ledger at which the token was
 	// decided (rev).
 	Rev int64
+	// KeyID names the issuer's key that signed the token (kid).
+	KeyID string
+}
+
+// clone returns a copy that shares nothing with t.
+func (t *Token) clone() *Token {
+	c := *t
+	// One array for all: the lists cannot grow into one another.
+	texts := make([]string, 0, len(t.Audience)+len(t.Scopes)+len(t.AMR))
+	for _, list := range []*[]string{&c.Audience, &c.Scopes, &c.AMR} {
+		if *list == nil {
+			continue
+		}
+		start := len(texts)
+		texts = append(texts, *list...)
+		*list = texts[start:len(texts):len(texts)]
+	}
+	return &c
 }
 
 // HasScope reports whether the token carries scope.

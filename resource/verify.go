@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -15,10 +16,73 @@ import (
 const maxTokenBytes = 16 << 10
 
 // Verify returns what the access token raw says, once everything about it has
-// been proven. A refusal is always an [*Error] that matches [ErrInvalidToken],
-// or [ErrUnavailable] when the keys to decide with cannot be had, also because
-// ctx ended. Cached keys make it work without any request.
+// been proven and, when the ledger is followed, nothing has taken it back. A
+// refusal is always an [*Error] that matches [ErrInvalidToken] (and [ErrRevoked],
+// if the ledger says so), or [ErrUnavailable] when what to decide with cannot be
+// had, also because ctx ended. The Token is the caller's own.
+//
+// What was proven about a token is remembered by its digest; its time, its key and
+// the ledger are asked each time (H20).
 func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
+	token, err := v.verify(ctx, raw)
+	if err != nil {
+		v.refused(err)
+	}
+	return token, err
+}
+
+func (v *Verifier) verify(ctx context.Context, raw string) (*Token, error) {
+	if len(raw) > maxTokenBytes {
+		return nil, invalidToken("the access token is too long", nil)
+	}
+	digest := sha256.Sum256([]byte(raw))
+	p, err := v.recall(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	known := p != nil
+	if !known {
+		if p, err = v.prove(ctx, raw, digest); err != nil {
+			return nil, err
+		}
+	}
+	now := v.now()
+	if err := v.checkTimes(p.claims, v.latest(now)); err != nil {
+		return nil, err
+	}
+	if err := checkSender(p.claims); err != nil {
+		return nil, err
+	}
+	if !known {
+		v.proofs.put(p, now)
+	}
+	if err := v.judge(ctx, raw, p, now); err != nil {
+		return nil, err
+	}
+	return p.token.clone(), nil
+}
+
+// recall returns what was proven about a token before; nil if that must be done
+// anew, also because the issuer's keys have been fetched since: who removed a key
+// wants its tokens refused.
+func (v *Verifier) recall(ctx context.Context, digest [sha256.Size]byte) (*proof, error) {
+	p := v.proofs.find(digest)
+	if p == nil {
+		return nil, nil
+	}
+	key, err := v.keys.find(ctx, p.token.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	if key != p.key {
+		return nil, nil
+	}
+	return p, nil
+}
+
+// prove establishes everything about a token that stays so: its signature, and
+// that it is of this issuer for this API.
+func (v *Verifier) prove(ctx context.Context, raw string, digest [sha256.Size]byte) (*proof, error) {
 	head, err := parseHeader(raw)
 	if err != nil {
 		return nil, err
@@ -38,7 +102,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 	if err := v.checkClaims(claims); err != nil {
 		return nil, err
 	}
-	return claims.token(), nil
+	return &proof{digest: digest, key: key, claims: claims, token: claims.token(head.KeyID)}, nil
 }
 
 // header is what of a JOSE header takes part in the decision. The last three
@@ -54,9 +118,6 @@ type header struct {
 
 func parseHeader(raw string) (header, error) {
 	var head header
-	if len(raw) > maxTokenBytes {
-		return head, invalidToken("the access token is too long", nil)
-	}
 	// RawURLEncoding skips line breaks and, unless strict, stray bits: both
 	// would give one token several spellings.
 	if strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, "\r\n") {
@@ -106,7 +167,7 @@ func isAllowed(alg jose.SignatureAlgorithm) bool {
 }
 
 // verifySignature returns the payload of raw once key has proven it.
-func verifySignature(raw string, alg jose.SignatureAlgorithm, key publicKey) ([]byte, error) {
+func verifySignature(raw string, alg jose.SignatureAlgorithm, key *publicKey) ([]byte, error) {
 	// RFC 8725 §3.1: one key, one algorithm, and the key says which.
 	if alg != key.algorithm {
 		return nil, invalidToken("the access token's algorithm is not its key's", nil)

@@ -115,6 +115,7 @@ type Head struct {
 	Change   int64  // bumped by changes of cached tables that revoke nothing
 	Floor    int64  // highest position dropped (kind Token apart); a rev below it is refused (L12)
 	Timeline string // random; another one means another history
+	Hash     []byte // of everything ever appended, in order (L8)
 }
 
 // ErrNotInTx is returned by an Appender outside a transaction: a row without its

@@ -1,0 +1,272 @@
+package feed
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/resource/wire"
+	"github.com/gatehouse-id/gatehouse/revocation"
+)
+
+// pageRows is how many rows of the database a snapshot holds at once.
+const pageRows = 2000
+
+var errCrowded = errors.New("feed: too many snapshots at once")
+
+// page is a snapshot that is about to be written.
+type page struct {
+	audience *Audience
+	from     int64 // rows above it are sent
+	to       revocation.Point
+	complete bool
+	rows     []revocation.Row // what memory had of them; with held, all
+	held     bool
+}
+
+// snapshot is GET /revocations.
+func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) {
+	if !allowed(w, r, http.MethodGet, http.MethodHead) {
+		return
+	}
+	f, ok := h.authorized(w, r)
+	if !ok {
+		return
+	}
+	text, err := after(r)
+	if err != nil {
+		refuse(w, r, http.StatusBadRequest, "invalid_request", err.Error())
+		return
+	}
+	p, err := h.plan(r.Context(), NewAudience(h.Keyring, f.Audience), text)
+	if err != nil {
+		busy(w, r, err)
+		return
+	}
+	head := w.Header()
+	head.Set("Cache-Control", "private, max-age=0, must-revalidate")
+	head.Set("Vary", "Authorization, Accept-Encoding")
+	head.Set("Etag", p.etag())
+	head.Set("Content-Type", "application/json")
+	if matches(r.Header.Values("If-None-Match"), p.etag()) {
+		web.Event(r.Context()).Outcome = "not-modified"
+		head.Del("Content-Type")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	if r.Method == http.MethodHead {
+		return
+	}
+	h.answer(w, r, p)
+}
+
+// plan decides what a snapshot brings: what came after the cursor if it can be
+// continued, else everything.
+func (h *Handler) plan(ctx context.Context, a *Audience, text string) (*page, error) {
+	p := &page{audience: a, complete: true}
+	if text != "" {
+		mark, reason, err := h.resume(ctx, a, text)
+		if err != nil {
+			return nil, err
+		}
+		web.Event(ctx).Outcome = "complete-" + reason
+		if reason == "" {
+			web.Event(ctx).Outcome = "continued"
+			p.complete, p.from = false, mark.Position
+		}
+	}
+	var err error
+	if p.to, err = h.Ledger.Point(ctx); err != nil {
+		return nil, err
+	}
+	if p.complete {
+		return p, nil
+	}
+	rows, to, ok := h.Ledger.Since(p.from)
+	if ok && to.Timeline == p.to.Timeline && to.Position >= p.to.Position {
+		p.rows, p.held = rows, true
+	}
+	return p, nil
+}
+
+// etag names what a snapshot says, apart from when it says it. That it is weak
+// tells that the bytes may differ.
+func (p *page) etag() string {
+	sum := sha256.Sum256(fmt.Appendf(
+		nil, "%d %q %d %d %d %t %x %x", wire.Version, p.to.Timeline, p.from, p.to.Position, p.to.Floor, p.complete,
+		p.audience.hashKey, p.audience.filter,
+	))
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// matches compares weakly, as RFC 9110 §13.1.2 asks for.
+func matches(header []string, etag string) bool {
+	for _, one := range strings.Split(strings.Join(header, ","), ",") {
+		one = strings.Trim(one, " \t")
+		if one == "*" || "W/"+strings.TrimPrefix(one, "W/") == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// answer writes a snapshot, with a turn at the database if it needs that.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p *page) {
+	if !p.held {
+		if err := h.turns.take(r.Context()); err != nil {
+			w.Header().Del("Etag")
+			busy(w, r, err)
+			return
+		}
+		defer h.turns.give()
+	}
+	rc := http.NewResponseController(w)
+	// Deadlines are the socket's, so they follow the system's clock.
+	last := time.Now().Add(h.Limits.SnapshotTime)
+	more := func() error {
+		next := time.Now().Add(h.Limits.BlockedFor)
+		if next.After(last) {
+			next = last
+		}
+		return rc.SetWriteDeadline(next)
+	}
+	if err := h.pack(w, r, p, more); err != nil {
+		web.Event(r.Context()).Cause = err
+		// Nobody must take a part for the whole.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// pack writes a complete snapshot compressed, if the client takes that. What came
+// after a cursor is short, and hashes hardly shrink.
+func (h *Handler) pack(w http.ResponseWriter, r *http.Request, p *page, more func() error) error {
+	if !p.complete || !acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		return h.writeSnapshot(r.Context(), w, p, more)
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	packed := gzip.NewWriter(w)
+	if err := h.writeSnapshot(r.Context(), packed, p, more); err != nil {
+		return err
+	}
+	return packed.Close()
+}
+
+// writeSnapshot writes a page as a wire.Snapshot without ever holding its rows
+// all at once. more is called before each part.
+func (h *Handler) writeSnapshot(ctx context.Context, out io.Writer, p *page, more func() error) error {
+	if err := more(); err != nil {
+		return err
+	}
+	now := h.Now()
+	head, err := json.Marshal(wire.Snapshot{
+		Frame: wire.Frame{
+			Version: wire.Version, Timeline: p.to.Timeline, Prev: p.from, Position: p.to.Position, Floor: p.to.Floor,
+			Time: now.UnixMilli(), Age: age(now, p.to.Confirmed),
+		},
+		Complete: p.complete, Cursor: p.audience.cursor(markOf(p.to)), HashKey: p.audience.hashKeyText(),
+	})
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriterSize(out, 32<<10)
+	_, _ = b.Write(head[:len(head)-1]) // a bufio.Writer keeps its error for Flush
+	_, _ = b.WriteString(`,"rows":[`)
+	if err := h.writeRows(ctx, b, p, more); err != nil {
+		return err
+	}
+	_, _ = b.WriteString("]}\n")
+	return b.Flush()
+}
+
+func (h *Handler) writeRows(ctx context.Context, b *bufio.Writer, p *page, more func() error) error {
+	first := true
+	for from, rows := p.from, p.rows; ; {
+		if !p.held {
+			var err error
+			if rows, err = h.Rows.After(ctx, from, pageRows); err != nil {
+				return err
+			}
+		}
+		for _, row := range p.audience.rows(rows, p.to.Position) {
+			if !first {
+				_ = b.WriteByte(',')
+			}
+			first = false
+			text, err := json.Marshal(row)
+			if err != nil {
+				return err
+			}
+			_, _ = b.Write(text)
+		}
+		if p.held || len(rows) < pageRows || rows[len(rows)-1].Position >= p.to.Position {
+			return nil
+		}
+		from = rows[len(rows)-1].Position
+		if err := more(); err != nil {
+			return err
+		}
+	}
+}
+
+// acceptsGzip reports whether gzip is named with a quality above zero
+// (RFC 9110 §12.5.3). A "*" is not taken for it.
+func acceptsGzip(header []string) bool {
+	for _, one := range strings.Split(strings.Join(header, ","), ",") {
+		name, params, _ := strings.Cut(one, ";")
+		if !strings.EqualFold(strings.Trim(name, " \t"), "gzip") {
+			continue
+		}
+		q, ok := strings.CutPrefix(strings.ToLower(strings.Trim(params, " \t")), "q=")
+		if !ok {
+			return true
+		}
+		quality, err := strconv.ParseFloat(q, 64)
+		return err == nil && quality > 0
+	}
+	return false
+}
+
+// turns bounds how many snapshots read the database at once, and how many wait.
+type turns struct {
+	slots   chan struct{}
+	waiting atomic.Int64
+	queue   int64
+	wait    time.Duration
+}
+
+func newTurns(l Limits) *turns {
+	return &turns{slots: make(chan struct{}, l.Snapshots), queue: int64(l.SnapshotQueue), wait: l.SnapshotWait}
+}
+
+// take waits for a turn, which give gives back.
+func (t *turns) take(ctx context.Context) error {
+	if t.waiting.Add(1) > t.queue {
+		t.waiting.Add(-1)
+		return errCrowded
+	}
+	defer t.waiting.Add(-1)
+	timeout := time.NewTimer(t.wait)
+	defer timeout.Stop()
+	select {
+	case t.slots <- struct{}{}:
+		return nil
+	case <-timeout.C:
+		return errCrowded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t *turns) give() { <-t.slots }

@@ -1,0 +1,235 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/resource/wire"
+)
+
+var (
+	errFull = errors.New("feed: too many streams, or the server is stopping")
+	// How a stream may end; the client resumes.
+	errTokenOver = errors.New("feed: the follower's token is no longer good")
+	errDrained   = errors.New("feed: the server is stopping")
+)
+
+// stream is GET /revocations/stream.
+func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
+	if !allowed(w, r, http.MethodGet) {
+		return
+	}
+	f, ok := h.authorized(w, r)
+	if !ok {
+		return
+	}
+	text, err := after(r)
+	if err != nil {
+		refuse(w, r, http.StatusBadRequest, "invalid_request", err.Error())
+		return
+	}
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		text = last
+	}
+	if !h.hub.enter(f.ClientID) {
+		busy(w, r, errFull)
+		return
+	}
+	defer h.hub.leave(f.ClientID)
+	a := NewAudience(h.Keyring, f.Audience)
+	from, reason, err := h.resume(r.Context(), a, text)
+	if err != nil {
+		busy(w, r, err)
+		return
+	}
+	s := &stream{h: h, f: f, w: w, rc: http.NewResponseController(w), reader: NewReader(from), left: h.hub.draining}
+	if err := s.open(); err != nil {
+		web.Event(r.Context()).Cause = err
+		return
+	}
+	if reason == "" {
+		s.room = h.hub.join(a, func() *Lane { return NewLane(a, h.Ledger.Last(), h.Now()) })
+		defer h.hub.part(s.room)
+		reason, err = s.follow(r.Context())
+	}
+	if reason != "" {
+		err = s.write(resetText(reason))
+	}
+	web.Event(r.Context()).Outcome = outcome(reason, err)
+}
+
+// outcome is the one word by which the log tells how a stream ended.
+func outcome(reason string, err error) string {
+	switch {
+	case reason != "":
+		return "reset-" + reason
+	case errors.Is(err, errTokenOver):
+		return "token-over"
+	case errors.Is(err, errDrained):
+		return "drained"
+	case errors.Is(err, context.Canceled):
+		return "left"
+	}
+	return "dropped"
+}
+
+// after returns the cursor that a request asks to go on after.
+func after(r *http.Request) (string, error) {
+	query, err := web.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return "", err
+	}
+	return query.Get(wire.ParamAfter), nil
+}
+
+// stream is one open stream. There is no queue: its reader says where it is in
+// the lane that it shares.
+type stream struct {
+	h      *Handler
+	f      *Follower
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	room   *room
+	reader Reader
+	left   <-chan struct{} // closed when the server drains
+	end    *time.Timer     // when the stream ends by itself
+}
+
+// open sends the head of the answer.
+func (s *stream) open() error {
+	head := s.w.Header()
+	head.Set("Content-Type", "text/event-stream")
+	head.Set("Cache-Control", "no-store")
+	head.Set("X-Accel-Buffering", "no") // else nginx collects frames
+	return s.write(fmt.Appendf(nil, "retry: %d\n\n", 500+rand.IntN(1000)))
+}
+
+// write sends whole events. Who does not read for a while is dropped.
+func (s *stream) write(texts ...[]byte) error {
+	// The deadline is the socket's, so it follows the system's clock.
+	if err := s.rc.SetWriteDeadline(time.Now().Add(s.h.Limits.BlockedFor)); err != nil {
+		return fmt.Errorf("set the write deadline: %w", err)
+	}
+	for _, text := range texts {
+		if _, err := s.w.Write(text); err != nil {
+			return err
+		}
+	}
+	return s.rc.Flush()
+}
+
+// follow sends events until the stream ends. It returns the reason of a reset, or
+// the error that ended it.
+func (s *stream) follow(ctx context.Context) (string, error) {
+	s.end = time.NewTimer(s.f.ExpiresAt.Sub(s.h.Now()))
+	defer s.end.Stop()
+	for {
+		step, wake := s.room.next(s.h.Now(), s.reader)
+		if step.Reset != "" {
+			return step.Reset, nil
+		}
+		if step.Event == nil && step.CatchUp == nil {
+			if err := s.wait(ctx, wake); err != nil {
+				return "", err
+			}
+			continue
+		}
+		texts, after, ok := s.gather(step)
+		if !ok {
+			return resetTooOld, nil
+		}
+		good, err := s.tokenGood(ctx)
+		if err == nil && !good {
+			return "", errTokenOver
+		}
+		if err != nil { // nobody can tell now: silence, as for a ledger not confirmed (L5)
+			if err := s.wait(ctx, s.h.Ledger.Changed()); err != nil {
+				return "", err
+			}
+			continue
+		}
+		if err := s.write(texts...); err != nil {
+			return "", err
+		}
+		s.reader = after
+		if err := s.over(); err != nil {
+			return "", err
+		}
+	}
+}
+
+// sendAtOnce is how many shared events go out in one write to who lags a little:
+// the busier the machine is, the fewer writes it takes.
+const sendAtOnce = 16
+
+// gather returns the events of a step, and shared ones that follow it; false if
+// they cannot be made without a gap.
+func (s *stream) gather(step Step) (texts [][]byte, after Reader, ok bool) {
+	if step.CatchUp != nil {
+		events, ok := s.room.audience.CatchUp(s.h.Now(), s.reader.Mark(), *step.CatchUp, s.h.Ledger.Since)
+		for _, e := range events {
+			texts = append(texts, e.Text)
+		}
+		return texts, step.After, ok
+	}
+	for ; step.Event != nil && len(texts) < sendAtOnce; step, _ = s.room.next(s.h.Now(), after) {
+		texts, after = append(texts, step.Event.Text), step.After
+	}
+	return texts, after, true
+}
+
+// tokenGood asks whether the follower's own token still holds (L16).
+func (s *stream) tokenGood(ctx context.Context) (bool, error) {
+	if !s.h.Now().Before(s.f.ExpiresAt) {
+		return false, nil
+	}
+	revoked, err := s.h.Ledger.Revoked(ctx, &s.f.Query, s.f.Keys)
+	return !revoked, err
+}
+
+// wait returns when there may be something to send, or an error when the stream
+// is over.
+func (s *stream) wait(ctx context.Context, wake <-chan struct{}) error {
+	select {
+	case <-wake:
+		return nil
+	case <-s.left:
+		s.leave()
+		return nil
+	case <-s.end.C:
+		return s.ended()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// over is wait for a stream that has more to send.
+func (s *stream) over() error {
+	select {
+	case <-s.left:
+		s.leave()
+	case <-s.end.C:
+		return s.ended()
+	default:
+	}
+	return nil
+}
+
+// leave makes the stream end soon, at a moment of its own.
+func (s *stream) leave() {
+	s.left = nil
+	rest := s.f.ExpiresAt.Sub(s.h.Now())
+	s.end.Reset(min(rest, rand.N(s.h.Limits.DrainFor)))
+}
+
+func (s *stream) ended() error {
+	if s.left == nil {
+		return errDrained
+	}
+	return errTokenOver
+}
