@@ -19,11 +19,14 @@ type API struct {
 	// AuthenticationClaims asks for auth_time, acr and amr in access tokens
 	// (RFC 9068 §2.2.1).
 	AuthenticationClaims bool
-	DisabledAt           int64
-	CreatedAt            int64
-	UpdatedAt            int64
-	Permissions          []Permission // filled by the readers
-	ResourceServer       string       // client_id of its resource server's own client, filled by the readers
+	// StatusList asks for access tokens that name their place in a token status
+	// list, for resource servers that follow no feed.
+	StatusList     bool
+	DisabledAt     int64
+	CreatedAt      int64
+	UpdatedAt      int64
+	Permissions    []Permission // filled by the readers
+	ResourceServer string       // client_id of its resource server's own client, filled by the readers
 }
 
 // Permission is a right within an API, and at the same time the scope that asks

@@ -12,9 +12,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 )
 
-// PermissionRevocationsRead is the permission of the built-in API by which a
-// resource server follows the ledger.
-const PermissionRevocationsRead = "revocations:read"
+// The permissions of the built-in API.
+const (
+	// PermissionRevocationsRead lets a resource server follow the ledger.
+	PermissionRevocationsRead = "revocations:read"
+	// PermissionSignalsManage lets a client receive shared signals, about the
+	// people whom it names.
+	PermissionSignalsManage = "signals:manage"
+	// PermissionSignalsAll lets a receiver of shared signals hear about everybody.
+	PermissionSignalsAll = "signals:all"
+)
 
 // ErrBuiltin refuses to change the API that Gatehouse itself serves.
 var ErrBuiltin = errors.New("part of the built-in API")
@@ -37,6 +44,7 @@ type NewAPI struct {
 	TokenLifetime        int64 // milliseconds, zero for the client's or the default
 	TokenAlgorithm       string
 	AuthenticationClaims bool
+	StatusList           bool
 }
 
 // NewPermission is what a permission is made of.
@@ -102,7 +110,7 @@ func buildAPI(n NewAPI) (*API, error) {
 	}
 	return &API{
 		ID: id.New(), Audience: audience, Name: n.Name, TokenLifetime: n.TokenLifetime,
-		TokenAlgorithm: n.TokenAlgorithm, AuthenticationClaims: n.AuthenticationClaims,
+		TokenAlgorithm: n.TokenAlgorithm, AuthenticationClaims: n.AuthenticationClaims, StatusList: n.StatusList,
 	}, nil
 }
 
@@ -127,8 +135,10 @@ func validatePermission(n NewPermission) error {
 	if err := ValidatePermissionName(n.Name); err != nil {
 		return err
 	}
-	if strings.HasPrefix(n.Name, "revocations:") || strings.HasPrefix(n.Name, "admin:") {
-		return invalid("permission %q: revocations: and admin: are kept for the built-in API", n.Name)
+	for _, own := range []string{"revocations:", "signals:", "admin:"} {
+		if strings.HasPrefix(n.Name, own) {
+			return invalid("permission %q: names with %s are kept for the built-in API", n.Name, own)
+		}
 	}
 	return label("description of "+n.Name, n.Description, 200)
 }
@@ -170,19 +180,44 @@ func (s *APIs) ensureBuiltin(ctx context.Context, audience string) error {
 		switch {
 		case errors.Is(err, ErrNotFound):
 			a = &API{ID: id.New(), Audience: audience, Name: "Gatehouse"}
-			n := NewPermission{Name: PermissionRevocationsRead, Description: "Follow which tokens were revoked"}
-			return apiEffect("api.create", a, nil), s.insert(ctx, a, []NewPermission{n}, now)
+			return apiEffect("api.create", a, nil), s.insert(ctx, a, builtin(), now)
 		case err != nil:
 			return nil, err
-		case a.Audience == audience:
-			return nil, nil
 		}
-		// The operator gave the deployment another issuer. Nothing is revoked:
-		// tokens of the old one carry its name.
-		e := apiEffect("api.update", a, map[string]any{"audience": audience})
+		added, err := s.addMissing(ctx, a, now)
+		if err != nil || a.Audience == audience && len(added) == 0 {
+			return nil, err
+		}
+		// The operator gave the deployment another issuer, or a release another
+		// permission. Nothing is revoked: tokens of the old one carry its name.
+		e := apiEffect("api.update", a, map[string]any{"audience": audience, "added": added})
 		a.Audience, a.UpdatedAt = audience, now
 		return e, s.Store.UpdateAPI(ctx, a)
 	})
+}
+
+// builtin lists the permissions of the API that Gatehouse itself serves.
+func builtin() []NewPermission {
+	return []NewPermission{
+		{Name: PermissionRevocationsRead, Description: "Follow which tokens were revoked"},
+		{Name: PermissionSignalsManage, Description: "Receive signals about people whom the app names"},
+		{Name: PermissionSignalsAll, Description: "Receive signals about everybody"},
+	}
+}
+
+// addMissing gives the built-in API what an earlier release did not know.
+func (s *APIs) addMissing(ctx context.Context, a *API, now int64) (added []string, err error) {
+	for _, n := range builtin() {
+		if slices.ContainsFunc(a.Permissions, func(p Permission) bool { return p.Name == n.Name }) {
+			continue
+		}
+		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, CreatedAt: now}
+		if err := s.Permissions.InsertPermission(ctx, &p); err != nil {
+			return nil, fmt.Errorf("insert permission %q: %w", n.Name, err)
+		}
+		added = append(added, n.Name)
+	}
+	return added, nil
 }
 
 // ofPermission returns the API to which a permission belongs.
@@ -283,6 +318,7 @@ type APISettings struct {
 	TokenLifetime        *int64 // milliseconds
 	TokenAlgorithm       *string
 	AuthenticationClaims *bool
+	StatusList           *bool
 }
 
 // Update changes settings and returns the names of those that were different.
@@ -319,6 +355,9 @@ func (n APISettings) apply(a *API) []string {
 	}
 	if n.AuthenticationClaims != nil && *n.AuthenticationClaims != a.AuthenticationClaims {
 		a.AuthenticationClaims, changed = *n.AuthenticationClaims, append(changed, "authentication_claims")
+	}
+	if n.StatusList != nil && *n.StatusList != a.StatusList {
+		a.StatusList, changed = *n.StatusList, append(changed, "status_list")
 	}
 	return changed
 }

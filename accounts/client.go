@@ -42,10 +42,16 @@ type Client struct {
 	GrantTypes             []string
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
-	Scopes                 []string // what it may ask; for machines, what it holds comes from Permissions
-	OptionalScopes         []string // subset of Scopes that the person may untick
-	Permissions            []string // held by a machine or resource client itself
-	VisibleGroups          []string // names of the groups that scope "groups" may show it; "*" means all
+	// BackchannelLogoutURI is where the client hears that a session of a person has
+	// ended (OpenID Connect Back-Channel Logout 1.0 §2.2); empty means nowhere.
+	BackchannelLogoutURI string
+	// BackchannelLogoutSessionRequired refuses to be told without the session's id.
+	BackchannelLogoutSessionRequired bool
+
+	Scopes         []string // what it may ask; for machines, what it holds comes from Permissions
+	OptionalScopes []string // subset of Scopes that the person may untick
+	Permissions    []string // held by a machine or resource client itself
+	VisibleGroups  []string // names of the groups that scope "groups" may show it; "*" means all
 
 	HomeURI   string
 	LogoURI   string

@@ -42,10 +42,14 @@ type Registration struct {
 	GrantTypes             []string
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
-	Scopes                 []string // empty with codes: openid profile email offline_access
-	OptionalScopes         []string // asked besides Scopes, or among them; the person may untick them
-	Permissions            []string
-	VisibleGroups          []string
+	BackchannelLogoutURI   string
+	// BackchannelLogoutSessionRequired is of use with BackchannelLogoutURI alone.
+	BackchannelLogoutSessionRequired bool
+
+	Scopes         []string // empty with codes: openid profile email offline_access
+	OptionalScopes []string // asked besides Scopes, or among them; the person may untick them
+	Permissions    []string
+	VisibleGroups  []string
 
 	HomeURI, LogoURI, PolicyURI, TermsURI string
 
@@ -110,7 +114,8 @@ func (r Registration) client() *Client {
 	c := &Client{
 		ID: id.New(), ClientID: r.ClientID, Name: r.Name, Type: r.Type, AuthMethod: r.AuthMethod, JWKS: r.JWKS,
 		GrantTypes: union(nil, r.GrantTypes), RedirectURIs: union(nil, r.RedirectURIs),
-		PostLogoutRedirectURIs: union(nil, r.PostLogoutRedirectURIs), Scopes: union(nil, r.Scopes),
+		PostLogoutRedirectURIs: union(nil, r.PostLogoutRedirectURIs), BackchannelLogoutURI: r.BackchannelLogoutURI,
+		BackchannelLogoutSessionRequired: r.BackchannelLogoutSessionRequired, Scopes: union(nil, r.Scopes),
 		OptionalScopes: union(nil, r.OptionalScopes), Permissions: union(nil, r.Permissions), VisibleGroups: union(nil, r.VisibleGroups),
 		HomeURI: r.HomeURI, LogoURI: r.LogoURI, PolicyURI: r.PolicyURI, TermsURI: r.TermsURI,
 		IDTokenAlgorithm: r.IDTokenAlgorithm, FirstParty: r.FirstParty, RequirePKCE: !r.WithoutPKCE, RequirePAR: r.RequirePAR,

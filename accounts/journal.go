@@ -50,6 +50,9 @@ type Journal struct {
 	Audit  AuditWriter
 	Ledger revocation.Appender
 	Now    func() time.Time
+	// Signals takes what others are told of beyond the ledger's rows. Nil means
+	// that nobody is.
+	Signals SignalWriter
 }
 
 // effect is what a change leaves behind besides the state itself.
@@ -60,6 +63,7 @@ type effect struct {
 	details map[string]any
 	rows    []revocation.Entry
 	stamps  []revocation.Stamp
+	signals []Signal
 }
 
 // errNoActor is a mistake of the caller: a change that nobody made.
@@ -83,6 +87,9 @@ func (j *Journal) record(ctx context.Context, actor audit.Actor, f func(ctx cont
 		if err != nil {
 			return fmt.Errorf("write audit event %s: %w", e.action, err)
 		}
+		if err := j.signal(ctx, e.signals); err != nil {
+			return fmt.Errorf("signal %s: %w", e.action, err)
+		}
 		if len(e.rows) > 0 {
 			if err := j.Ledger.Append(ctx, e.rows...); err != nil {
 				return fmt.Errorf("append %s to the ledger: %w", e.action, err)
@@ -95,6 +102,18 @@ func (j *Journal) record(ctx context.Context, actor audit.Actor, f func(ctx cont
 		}
 		return nil
 	})
+}
+
+func (j *Journal) signal(ctx context.Context, signals []Signal) error {
+	if j.Signals == nil {
+		return nil
+	}
+	for _, s := range signals {
+		if err := j.Signals.WriteSignal(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // now is the time in Unix milliseconds.

@@ -86,7 +86,7 @@ func validateClient(c *Client) error {
 	if err := label("name", c.Name, 100); err != nil {
 		return err
 	}
-	for _, check := range []func(*Client) error{validateRedirects, validateScopes, validateKeys, validatePages, validateTokens} {
+	for _, check := range []func(*Client) error{validateRedirects, validateBackchannel, validateScopes, validateKeys, validatePages, validateTokens} {
 		if err := check(c); err != nil {
 			return err
 		}
@@ -107,6 +107,30 @@ func validateRedirects(c *Client) error {
 				return fmt.Errorf("%s %q: %w", what, u, err)
 			}
 		}
+	}
+	return nil
+}
+
+// validateBackchannel checks where logout tokens go: an absolute URI without a
+// fragment, https, or http on loopback, which reaches a client only if the
+// operator lets Gatehouse call private addresses (OpenID Connect Back-Channel
+// Logout 1.0 §2.2). What its name leads to is decided anew at each call.
+func validateBackchannel(c *Client) error {
+	if c.BackchannelLogoutURI == "" {
+		if c.BackchannelLogoutSessionRequired {
+			return invalid("a session required for back-channel logout, but no back-channel logout URI")
+		}
+		return nil
+	}
+	if !c.Allows(GrantAuthorizationCode) {
+		return invalid("only a client that people sign in to has a back-channel logout URI")
+	}
+	u, err := parseURI(c.BackchannelLogoutURI)
+	if err != nil {
+		return fmt.Errorf("back-channel logout URI: %w", err)
+	}
+	if u.scheme != "https" && (u.scheme != "http" || !isLoopback(u.host)) {
+		return invalid("back-channel logout URI: https, or http on loopback")
 	}
 	return nil
 }

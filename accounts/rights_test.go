@@ -182,7 +182,7 @@ func TestEnsureBuiltin_Race(t *testing.T) {
 	wg.Wait()
 	apis, err := w.db.ListAPIs(t.Context())
 	w.must(err)
-	if len(apis) != 1 || len(apis[0].Permissions) != 1 {
+	if len(apis) != 1 || len(apis[0].Permissions) != 3 {
 		t.Errorf("%+v", apis)
 	}
 }

@@ -218,6 +218,33 @@ func (s *Sessions) End(ctx context.Context, actor audit.Actor, subject string, s
 	return s.end(ctx, actor, subject, sessionID, "session.end", reasonSessionEnded)
 }
 
+// EndByID ends one session, whoever's it is. Errors: ErrNotFound unless it lives.
+func (s *Sessions) EndByID(ctx context.Context, actor audit.Actor, sessionID id.ID) error {
+	return s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
+		// No lock on the user: nothing of them is read, and a session's row comes after
+		// theirs in the order of locks.
+		found, err := s.Store.SessionByID(ctx, sessionID)
+		if err != nil {
+			return nil, fmt.Errorf("session: %w", err)
+		}
+		e, err := s.endOne(ctx, found.UserID, sessionID, now, "session.end", reasonSessionEnded)
+		if err == nil && e == nil {
+			err = ErrNotFound
+		}
+		return e, err
+	})
+}
+
+// endOne ends a session of a user; nil if it had ended.
+func (s *Sessions) endOne(ctx context.Context, userID, sessionID id.ID, now int64, action, reason string) (*effect, error) {
+	f := SessionFilter{UserID: userID, SessionID: sessionID}
+	rows, err := endSessions(ctx, s.Store, s.Grants, f, now, reason)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return &effect{action: action, kind: "session", target: sessionID.String(), rows: rows}, nil
+}
+
 func (s *Sessions) end(ctx context.Context, actor audit.Actor, subject string, sessionID id.ID, action, reason string) error {
 	if sessionID.IsZero() {
 		return ErrNotFound // a filter without an id would mean all of the user's
@@ -227,17 +254,15 @@ func (s *Sessions) end(ctx context.Context, actor audit.Actor, subject string, s
 		if err != nil {
 			return nil, fmt.Errorf("lock user: %w", err)
 		}
-		rows, err := endSessions(ctx, s.Store, s.Grants, SessionFilter{UserID: u.ID, SessionID: sessionID}, now, reason)
+		e, err := s.endOne(ctx, u.ID, sessionID, now, action, reason)
 		if err != nil {
 			return nil, err
 		}
-		if len(rows) == 0 {
+		if e == nil {
 			return nil, ErrNotFound
 		}
-		return &effect{
-			action: action, kind: "session", target: sessionID.String(),
-			details: map[string]any{"sub": u.Subject}, rows: rows,
-		}, nil
+		e.details = map[string]any{"sub": u.Subject}
+		return e, nil
 	})
 }
 

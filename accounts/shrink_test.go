@@ -26,17 +26,18 @@ func TestShrunk_WalksEveryColumn(t *testing.T) {
 		"DisabledAt": fixed, "ValidFrom": fixed, "CreatedAt": fixed, "UpdatedAt": fixed, "Secrets": fixed,
 		"Name": nothing, "HomeURI": nothing, "LogoURI": nothing, "PolicyURI": nothing, "TermsURI": nothing,
 		"PostLogoutRedirectURIs": nothing,
-		"OptionalScopes":         nothing, // what may be unticked at the next consent
-		"VisibleGroups":          nothing, // ID token and userinfo, never the access token
-		"IDTokenAlgorithm":       nothing,
-		"RequirePKCE":            nothing, // for the next code
-		"RequirePAR":             nothing,
-		"RotateRefresh":          nothing,
-		"TokenEndpointAudience":  nothing,
-		"AccessTokenLifetime":    nothing, // what ends by time writes nothing (L11)
-		"IDTokenLifetime":        nothing,
-		"RefreshIdle":            nothing,
-		"RefreshAbsolute":        nothing,
+		"BackchannelLogoutURI":   nothing, "BackchannelLogoutSessionRequired": nothing,
+		"OptionalScopes":        nothing, // what may be unticked at the next consent
+		"VisibleGroups":         nothing, // ID token and userinfo, never the access token
+		"IDTokenAlgorithm":      nothing,
+		"RequirePKCE":           nothing, // for the next code
+		"RequirePAR":            nothing,
+		"RotateRefresh":         nothing,
+		"TokenEndpointAudience": nothing,
+		"AccessTokenLifetime":   nothing, // what ends by time writes nothing (L11)
+		"IDTokenLifetime":       nothing,
+		"RefreshIdle":           nothing,
+		"RefreshAbsolute":       nothing,
 	}
 	const key = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 	full := Client{

@@ -168,6 +168,7 @@ func (s *Users) ChangePassword(ctx context.Context, actor audit.Actor, proof *Re
 		}
 		u.PasswordHash = hash
 		e := userEffect("user.password.change", u, nil)
+		e.signals = []Signal{{Kind: SignalPasswordChanged, Subject: u.Subject, At: now, Own: true}}
 		f := SessionFilter{UserID: u.ID, Except: keep}
 		e.rows, err = endSessions(ctx, s.Sessions, s.Grants, f, now, reasonPasswordChange)
 		return e, err

@@ -25,12 +25,14 @@ func (s *Users) Ban(ctx context.Context, actor audit.Actor, subject string) erro
 
 // Unban lets a user sign in again. What the ban ended stays ended.
 func (s *Users) Unban(ctx context.Context, actor audit.Actor, subject string) error {
-	return s.change(ctx, actor, subject, func(_ context.Context, u *User, _ int64) (*effect, error) {
+	return s.change(ctx, actor, subject, func(_ context.Context, u *User, now int64) (*effect, error) {
 		if u.Active() {
 			return nil, nil
 		}
 		u.BannedAt = 0
-		return userEffect("user.unban", u, nil), nil
+		e := userEffect("user.unban", u, nil)
+		e.signals = []Signal{{Kind: SignalUnbanned, Subject: u.Subject, At: now}}
+		return e, nil
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,9 +29,10 @@ func operator() audit.Actor { return audit.Actor{Kind: audit.CommandLine, ID: "r
 // world is the domain on a real database in a temporary file, at a time that
 // stands still until it is moved.
 type world struct {
-	t   testing.TB
-	db  *sqldb.DB
-	log bytes.Buffer
+	t    testing.TB
+	db   *sqldb.DB
+	path string // of the file, if it is one
+	log  bytes.Buffer
 
 	mu    sync.Mutex
 	clock time.Time
@@ -62,7 +64,7 @@ func (w *world) argon() {
 // newWorldOn is for an empty database.
 func newWorldOn(t testing.TB, url string) *world {
 	t.Helper()
-	w := &world{t: t, clock: time.UnixMilli(1_800_000_000_000)}
+	w := &world{t: t, clock: time.UnixMilli(1_800_000_000_000), path: strings.TrimPrefix(url, "sqlite://")}
 	db, err := sqldb.Open(t.Context(), sqldb.Options{URL: url, Now: w.now, TokenLife: 2 * time.Hour})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -241,7 +242,7 @@ func (w *world) untouched(f func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if before != after {
+	if !reflect.DeepEqual(before, after) {
 		w.t.Errorf("the ledger moved from %+v to %+v", before, after)
 	}
 }

@@ -37,6 +37,16 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	p.begin(w, r, params)
 }
 
+// twice runs a step with the client as last seen, and again with a fresh one if the
+// client turns out to have changed, or if anything is wrong: an error must not go to
+// a redirect URI that is the client's no more. The step has done nothing when it
+// returns false.
+func (p *Provider) twice(step func(find finder) bool) {
+	if !step(p.seenClient) {
+		step(p.freshClient)
+	}
+}
+
 // authorizeParams reads the query and, of a POST, the body; a parameter may stand
 // in one of them only.
 func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
@@ -66,7 +76,7 @@ func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, _ url.Values, 
 	ambiguous := errors.As(err, &bad) && (bad.Param == "client_id" || bad.Param == "redirect_uri")
 	if !ambiguous && len(loose["client_id"]) == 1 && len(loose["redirect_uri"]) == 1 && len(loose["state"]) <= 1 {
 		a := &authorization{params: loose}
-		if p.proveClient(r.Context(), a, p.Now()) == nil {
+		if p.proveClient(r.Context(), a, p.freshClient) == nil {
 			a.state = loose.Get("state")
 			p.answerClient(w, r, a, formError(err))
 			return
@@ -83,27 +93,34 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, params url.Valu
 		p.fail(w, r, nil, err)
 		return
 	}
-	a, err := p.readAuthorization(r.Context(), params, now)
-	if err != nil {
-		p.fail(w, r, a, err)
-		return
-	}
-	a.pushed = pushed
-	if a.client.RequirePAR && pushed == nil {
-		p.fail(w, r, a, invalidRequest("This client must push its authorization requests (RFC 9126)"))
-		return
-	}
-	web.Event(r.Context()).ClientID = a.client.ClientID
+	p.twice(func(find finder) bool {
+		a, err := p.readAuthorization(r.Context(), params, find)
+		if err == nil && a.client.RequirePAR && pushed == nil {
+			err = invalidRequest("This client must push its authorization requests (RFC 9126)")
+		}
+		if err != nil && a.early {
+			return false
+		}
+		if err != nil {
+			p.fail(w, r, a, err)
+			return true
+		}
+		a.pushed = pushed
+		return p.advance(w, r, a, &progress{Flow: p.newFlow(a, now)})
+	})
+}
+
+func (p *Provider) newFlow(a *authorization, now time.Time) *flow.Flow {
 	f := &flow.Flow{
 		ID: id.New(), GrantID: id.New(), ClientID: a.client.ClientID, Params: a.params.Encode(),
-		Pushed: pushed != nil, RedirectURI: a.redirectURI, Scopes: a.covered,
+		Pushed: a.pushed != nil, RedirectURI: a.redirectURI, Scopes: a.covered,
 		LoginHint: a.loginHint, UILocales: a.uiLocales,
 		CreatedAt: now.UnixMilli(), ExpiresAt: now.Add(p.Lifetimes.Flow).UnixMilli(),
 	}
-	if pushed != nil {
-		f.GrantID = pushed.GrantID
+	if a.pushed != nil {
+		f.GrantID = a.pushed.GrantID
 	}
-	p.advance(w, r, a, &progress{Flow: f})
+	return f
 }
 
 // progress is a flow and whether it is stored yet: a request that needs nobody's
@@ -151,13 +168,17 @@ func (p *Provider) resume(w http.ResponseWriter, r *http.Request, rawID string) 
 		p.errorPage(w, r, http.StatusBadRequest, expired)
 		return
 	}
-	a, err := p.readAuthorization(r.Context(), params, p.Now())
-	if err != nil {
-		p.fail(w, r, a, err)
-		return
-	}
-	web.Event(r.Context()).ClientID = a.client.ClientID
-	p.advance(w, r, a, &progress{Flow: f, stored: true})
+	p.twice(func(find finder) bool {
+		a, err := p.readAuthorization(r.Context(), params, find)
+		if err != nil && a.early {
+			return false
+		}
+		if err != nil {
+			p.fail(w, r, a, err)
+			return true
+		}
+		return p.advance(w, r, a, &progress{Flow: f, stored: true})
+	})
 }
 
 func sameBrowser(cookie string, hash []byte) bool {

@@ -28,10 +28,25 @@ const (
 
 // advance decides the next step from what is stored, and takes it. No step has to
 // prove that the one before it was done: what is missing is asked for, from
-// whichever page or tab the request came.
-func (p *Provider) advance(w http.ResponseWriter, r *http.Request, a *authorization, f *progress) {
+// whichever page or tab the request came. It returns false, and has done nothing,
+// if the client as last seen is not the client any more.
+func (p *Provider) advance(w http.ResponseWriter, r *http.Request, a *authorization, f *progress) bool {
 	ctx, now := r.Context(), p.Now()
 	st, err := p.standing(ctx, r, a, now)
+	switch {
+	case err == nil && a.mark.Change == st.Change:
+		a.mark, a.early = st.Mark, false
+	case a.early:
+		return false
+	}
+	web.Event(ctx).ClientID = a.client.ClientID
+	p.takeStep(w, r, a, f, st, err, now)
+	return true
+}
+
+// takeStep does what advance decides by.
+func (p *Provider) takeStep(w http.ResponseWriter, r *http.Request, a *authorization, f *progress, st *granting.Standing, err error, now time.Time) {
+	ctx := r.Context()
 	if err == nil {
 		err = p.knownResources(a, st)
 	}
@@ -65,7 +80,14 @@ func (p *Provider) advance(w http.ResponseWriter, r *http.Request, a *authorizat
 // standing reads the browser's session and what the client may be given.
 func (p *Provider) standing(ctx context.Context, r *http.Request, a *authorization, now time.Time) (*granting.Standing, error) {
 	hash, _ := accounts.HashSessionToken(p.Cookies.Get(r, flow.SessionCookie)) // nil finds no session
-	return p.Standings.SessionStanding(ctx, hash, a.client.ID, a.scopes, a.resources, now.UnixMilli())
+	var st *granting.Standing
+	err := p.statement(func() (mark accounts.Mark, err error) {
+		if st, err = p.Standings.SessionStanding(ctx, hash, a.client.ID, a.scopes, a.resources, now.UnixMilli()); err == nil {
+			mark = st.Mark
+		}
+		return mark, err
+	})
+	return st, err
 }
 
 // knownResources refuses a resource that is no enabled API (RFC 8707 §2).

@@ -21,6 +21,7 @@ type authorization struct {
 	params  url.Values // as they were sent, to be stored with the flow
 	client  *client
 	mark    accounts.Mark
+	early   bool // the client is as last seen: nothing may be decided, nor sent to it
 	request fosite.AuthorizeRequester
 	pushed  *pushed // nil unless it came by a pushed request
 
@@ -76,10 +77,10 @@ const (
 
 // readAuthorization validates a request. An *unproven error is for a page; every
 // other error comes with an authorization that says where to redirect it.
-func (p *Provider) readAuthorization(ctx context.Context, params url.Values, now time.Time) (*authorization, error) {
+func (p *Provider) readAuthorization(ctx context.Context, params url.Values, find finder) (*authorization, error) {
 	a := &authorization{params: params, maxAge: -1}
-	if err := p.proveClient(ctx, a, now); err != nil {
-		return nil, err
+	if err := p.proveClient(ctx, a, find); err != nil {
+		return a, err
 	}
 	if err := a.readResponse(); err != nil {
 		return a, err
@@ -101,13 +102,14 @@ func (p *Provider) readAuthorization(ctx context.Context, params url.Values, now
 
 // proveClient finds the client and holds the redirect URI against its
 // registration.
-func (p *Provider) proveClient(ctx context.Context, a *authorization, now time.Time) error {
+func (p *Provider) proveClient(ctx context.Context, a *authorization, find finder) error {
 	clientID := a.params.Get("client_id")
 	if clientID == "" {
 		return unprovenRequest("The client_id is missing")
 	}
 	unknown := &unproven{err: invalidClient("The client is unknown or disabled"), kind: badClient}
-	c, mark, err := p.Clients.ClientByID(ctx, clientID, now.UnixMilli())
+	c, mark, early, err := find(ctx, clientID)
+	a.early = early
 	if errors.Is(err, accounts.ErrNotFound) {
 		return unknown
 	}

@@ -22,6 +22,12 @@ const benchScope = "openid profile email offline_access posts:add"
 func newBenchWorld(tb testing.TB, databaseURL string, trace func(sql string)) *benchWorld {
 	tb.Helper()
 	s := newTracedNode(tb, databaseURL, secret.Text(strings.Repeat("s", 40)), nil, trace)
+	s.follow()
+	return benchWorldOn(tb, s)
+}
+
+func benchWorldOn(tb testing.TB, s *server) *benchWorld {
+	tb.Helper()
 	w := &benchWorld{world: newWorld(tb, s)}
 	w.app = w.register(accounts.Registration{
 		Name: "Bench", Type: accounts.WebClient, RedirectURIs: []string{callback}, Scopes: strings.Fields(benchScope), IDTokenAlgorithm: "ES256",

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
-	"github.com/gatehouse-id/gatehouse/provider/granting"
 )
 
 // claimsRequest is the claims parameter (OpenID Connect Core §5.5) as far as it is
@@ -179,11 +178,11 @@ func release(u *accounts.User, groups, scopes []string, wishes map[string]*claim
 }
 
 // allowedClaims are the scopes whose claims the person allowed the client, now.
-func allowedClaims(c *accounts.Client, st *granting.Standing) []string {
-	if st.Consent == nil || st.Consent.RevokedAt != 0 {
+func allowedClaims(c *accounts.Client, k *accounts.Consent) []string {
+	if k == nil || k.RevokedAt != 0 {
 		return nil
 	}
-	return intersect(st.Consent.Scopes, c.Scopes)
+	return intersect(k.Scopes, c.Scopes)
 }
 
 // visibleGroups keeps the groups that an operator lets the client see.
@@ -215,7 +214,7 @@ func (p *Provider) idTokenClaims(ctx context.Context, x *exchange) (map[string]a
 		}
 		groups = visibleGroups(x.client.Client, all)
 	}
-	extra := release(x.standing.User, groups, nil, wanted.IDToken, allowedClaims(x.client.Client, x.standing))
+	extra := release(x.standing.User, groups, nil, wanted.IDToken, allowedClaims(x.client.Client, x.standing.Consent))
 	if groups != nil {
 		extra["groups"] = groups
 	}

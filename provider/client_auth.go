@@ -109,25 +109,41 @@ func clean(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
-// authenticate returns the client of a back-channel request and where the ledger
-// stood when it was read.
-func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.Values, now time.Time) (*accounts.Client, accounts.Mark, error) {
+// authenticate returns the client of a back-channel request, as it is at a moment
+// of the ledger.
+func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.Values, now time.Time) (*caller, error) {
+	return p.identify(ctx, r, form, now, func(ctx context.Context, clientID string) (*accounts.Client, accounts.Mark, bool, error) {
+		at, err := p.moment(ctx)
+		if err != nil {
+			return nil, at, false, err
+		}
+		return p.clientOf(at, now)(ctx, clientID)
+	})
+}
+
+// authenticateEarly returns the client of a token request, perhaps as it was last
+// seen: confirm must follow.
+func (p *Provider) authenticateEarly(ctx context.Context, r *http.Request, form url.Values, now time.Time) (*caller, error) {
+	return p.identify(ctx, r, form, now, p.seenClient)
+}
+
+func (p *Provider) identify(ctx context.Context, r *http.Request, form url.Values, now time.Time, find finder) (*caller, error) {
 	cred, err := presented(r, form)
 	if err != nil {
-		return nil, accounts.Mark{}, err
+		return nil, err
 	}
 	if cred.clientID == "" {
-		return nil, accounts.Mark{}, invalidClient("No client credentials")
+		return nil, invalidClient("No client credentials")
 	}
 	web.Event(ctx).ClientID = cred.clientID
 	key := limitKey("client-auth", cred.clientID, web.Bucket(web.ClientIP(ctx)))
 	if wait := p.guard.wait(key, now); wait > 0 {
-		return nil, accounts.Mark{}, tooMany(wait)
+		return nil, tooMany(wait)
 	}
-	c, mark, err := p.verifyClient(ctx, cred, now)
+	who, err := p.verifyClient(ctx, cred, now, find)
 	var refused *Error
 	// Who sends a good assertion twice guesses nothing.
-	if errors.As(err, &refused) && !errors.Is(err, errReplayed) {
+	if errors.As(err, &refused) && refused.Code == "invalid_client" && !errors.Is(err, errReplayed) {
 		wait, spendErr := p.Limiter.Spend(ctx, key, authFailures, authFailureEvery, 1)
 		if spendErr != nil {
 			p.Log.WarnContext(ctx, "count a failed client authentication", "error", spendErr)
@@ -135,59 +151,79 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 		if wait > 0 {
 			p.guard.bar(key, now.Add(wait), now)
 		}
-		return nil, accounts.Mark{}, err
+		return nil, err
 	}
-	return c, mark, err
+	return who, err
 }
 
-func (p *Provider) verifyClient(ctx context.Context, cred credentials, now time.Time) (*accounts.Client, accounts.Mark, error) {
-	// Unknown, disabled, wrong method and wrong secret read the same.
-	refused := invalidClient("Client authentication failed")
-	c, mark, err := p.Clients.ClientByID(ctx, cred.clientID, now.UnixMilli())
-	if errors.Is(err, accounts.ErrNotFound) {
-		return nil, mark, refused
-	}
+func (p *Provider) verifyClient(ctx context.Context, cred credentials, now time.Time, find finder) (*caller, error) {
+	c, mark, early, err := find(ctx, cred.clientID)
 	if err != nil {
-		return nil, mark, err
+		return nil, unknownIsRefused(err)
 	}
-	if c.DisabledAt != 0 || c.AuthMethod != cred.method {
-		return nil, mark, refused
+	who := &caller{Client: c, mark: mark, early: early, presented: cred}
+	err = p.prove(ctx, who, now)
+	var refused *Error
+	if early && errors.As(err, &refused) && !errors.Is(err, errReplayed) {
+		// The client may have got another secret since it was last seen.
+		err = p.proveAgain(ctx, who, now, p.freshClient)
 	}
-	switch cred.method {
+	return who, err
+}
+
+// errRefused is the same for unknown, disabled, wrong method and wrong secret.
+func errRefused() *Error { return invalidClient("Client authentication failed") }
+
+func unknownIsRefused(err error) error {
+	if errors.Is(err, accounts.ErrNotFound) {
+		return errRefused()
+	}
+	return err
+}
+
+// prove holds what was presented against the client.
+func (p *Provider) prove(ctx context.Context, who *caller, now time.Time) error {
+	if who.DisabledAt != 0 || who.AuthMethod != who.presented.method {
+		return errRefused()
+	}
+	switch who.presented.method {
 	case accounts.AuthSecret:
-		ok, err := p.Secrets.VerifySecret(ctx, c, secret.Text(cred.secret))
+		// Secrets that end by time are held against the clock there.
+		ok, err := p.Secrets.VerifySecret(ctx, who.Client, secret.Text(who.presented.secret))
 		if err != nil {
-			return nil, mark, err
+			return err
 		}
 		if !ok {
-			return nil, mark, refused
+			return errRefused()
 		}
 	case accounts.AuthPrivateKeyJWT:
-		if err := p.verifyAssertion(ctx, c, cred.jwt, now); err != nil {
-			return nil, mark, err
-		}
+		return p.proveAssertion(ctx, who, now)
 	}
-	return c, mark, nil
+	return nil
 }
 
-// verifyAssertion checks a private_key_jwt, and only when everything else about
-// it is right uses up its jti: one that was made for another server must not burn
-// a client's own.
-func (p *Provider) verifyAssertion(ctx context.Context, c *accounts.Client, raw string, now time.Time) error {
-	rules := token.AssertionRules{Issuer: p.issuer, ClientID: c.ClientID, Now: now}
-	if c.TokenEndpointAudience {
+// proveAssertion checks a private_key_jwt, and only when everything else about it
+// is right uses up its jti: one that was made for another server must not burn a
+// client's own. Within one request that happens once.
+func (p *Provider) proveAssertion(ctx context.Context, who *caller, now time.Time) error {
+	rules := token.AssertionRules{Issuer: p.issuer, ClientID: who.ClientID, Now: now}
+	if who.TokenEndpointAudience {
 		rules.AllowTokenEndpoint = p.url(pathToken)
 	}
-	a, err := token.VerifyAssertion(raw, []byte(c.JWKS), rules)
+	a, err := token.VerifyAssertion(who.presented.jwt, []byte(who.JWKS), rules)
 	if err != nil {
 		return invalidClient("The client assertion is not valid: " + printable(err.Error())).because(err)
 	}
-	fresh, err := p.Grants.UseAssertion(ctx, c.ClientID, a.JTI, a.ExpiresAt.Add(time.Minute).UnixMilli())
+	if who.spent {
+		return nil
+	}
+	fresh, err := p.Grants.UseAssertion(ctx, who.ClientID, a.JTI, a.ExpiresAt.Add(time.Minute).UnixMilli())
 	if err != nil {
 		return err
 	}
 	if !fresh {
 		return invalidClient("The client assertion was already used").because(errReplayed)
 	}
+	who.spent = true
 	return nil
 }

@@ -54,7 +54,7 @@ func TestCodeGrant(t *testing.T) {
 		if again["nonce"] != nil || again["auth_time"] != idToken["auth_time"] || again["sub"] != idToken["sub"] {
 			t.Errorf("id token of a refresh: %v", again)
 		}
-		if got := w.introspect(w.resource, b.str("access_token")); got.json["active"] != true || got.str("username") != "ada" {
+		if got := w.introspect(w.resource, b.str("access_token")); got.json["active"] != true || got.str("sub") != w.user.Subject {
 			t.Errorf("introspection by the resource server: %s", got.raw)
 		}
 	})

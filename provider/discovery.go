@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/provider/keys"
@@ -33,12 +35,23 @@ func (p *Provider) metadataPaths() []string {
 // metadata describes the server (RFC 8414, OpenID Connect Discovery 1.0). It holds
 // no empty list and no null: some clients choke on them.
 func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) {
-	body, err := json.Marshal(p.metadataDocument(r.Context()))
-	if err != nil {
-		p.answerError(w, r, err)
-		return
+	document := p.document.Load()
+	if document == nil {
+		body, err := json.Marshal(p.withStatusLists(p.metadataDocument(r.Context())))
+		if err != nil {
+			p.answerError(w, r, err)
+			return
+		}
+		document = &published{body: body, etag: etagOf(body)}
+		p.document.Store(document) // it does not change while the server runs
 	}
-	servePublic(w, r, "application/json", body)
+	servePublic(w, r, "application/json", document.body, document.etag)
+}
+
+// published is a document that does not change from request to request.
+type published struct {
+	body []byte
+	etag string
 }
 
 func (p *Provider) metadataDocument(ctx context.Context) map[string]any {
@@ -76,6 +89,8 @@ func (p *Provider) metadataDocument(ctx context.Context) map[string]any {
 		"acr_values_supported":                                     []string{p.PasswordACR},
 		"ui_locales_supported":                                     p.Pages.Languages(),
 
+		"backchannel_logout_supported":                   true,
+		"backchannel_logout_session_supported":           true,
 		"claims_parameter_supported":                     true,
 		"request_parameter_supported":                    false,
 		"request_uri_parameter_supported":                false, // its default is true
@@ -94,34 +109,45 @@ func (p *Provider) claimNames() []string {
 
 // jwks publishes the public keys: next, active and retiring ones.
 func (p *Provider) jwks(w http.ResponseWriter, r *http.Request) {
-	set, err := p.Keys.Current(r.Context())
+	at, err := p.moment(r.Context())
+	if err != nil {
+		p.answerError(w, r, err)
+		return
+	}
+	set, err := p.Keys.At(r.Context(), at.Change)
 	if err != nil {
 		p.answerError(w, r, unavailable(err))
 		return
 	}
-	body, _ := set.JWKS()
-	servePublic(w, r, "application/json", body)
+	body, etag := set.JWKS()
+	servePublic(w, r, "application/json", body, etag)
+}
+
+// etagOf is the entity tag of a document, quoted for the header.
+func etagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
 // servePublic answers with a document that anybody may keep for a while.
-func servePublic(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
+func servePublic(w http.ResponseWriter, r *http.Request, contentType string, body []byte, etag string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "Only GET and HEAD are allowed here.", http.StatusMethodNotAllowed)
 		return
 	}
-	sum := sha256.Sum256(body)
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	h := w.Header()
 	h.Set("Cache-Control", cachePublic)
 	h.Set("ETag", etag)
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	// A proxy that compresses makes the tag weak; the comparison here is the weak
 	// one (RFC 9110 §13.1.2).
-	known := strings.NewReplacer(" ", "", "W/", "").Replace(r.Header.Get("If-None-Match"))
-	if slices.Contains(strings.Split(known, ","), etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
+	if known := r.Header.Get("If-None-Match"); known != "" {
+		known = strings.NewReplacer(" ", "", "W/", "").Replace(known)
+		if slices.Contains(strings.Split(known, ","), etag) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 	}
 	h.Set("Content-Type", contentType)
 	_, _ = w.Write(body)
@@ -130,11 +156,31 @@ func servePublic(w http.ResponseWriter, r *http.Request, contentType string, bod
 // allowOrigin lets a page of a single-page app use the back channel from the
 // browser. Any other origin could send the same requests, but not read answers.
 func (p *Provider) allowOrigin(ctx context.Context, origin string, _ *http.Request) bool {
-	ok, err := p.Origins.SPAOrigin(ctx, origin)
-	if err != nil {
+	ok, err := p.spaOrigin(ctx, origin)
+	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
 		p.Log.WarnContext(ctx, "look up an origin", "error", err)
 	}
 	return ok
+}
+
+// spaOrigin asks at a moment of the ledger; without a tail, to find the moment would
+// cost as much as to ask.
+func (p *Provider) spaOrigin(ctx context.Context, origin string) (bool, error) {
+	if p.Tail == nil {
+		return p.Origins.SPAOrigin(ctx, origin)
+	}
+	at, err := p.moment(ctx)
+	if err != nil {
+		return false, err
+	}
+	ok, _, err := p.origins.at(ctx, origin, at, func(ctx context.Context) (bool, accounts.Mark, error) {
+		ok, err := p.Origins.SPAOrigin(ctx, origin)
+		if err == nil && !ok {
+			err = accounts.ErrNotFound // what strangers ask for is not kept
+		}
+		return ok, at, err // it was read after that moment: true then, or truer
+	})
+	return ok, err
 }
 
 // backChannel is the CORS policy of token, userinfo and revocation.

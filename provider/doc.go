@@ -14,5 +14,6 @@
 // comments name the trap.
 //
 // Sources: RFC 6749, 6750, 7009, 7523, 7636, 7662, 8252, 8414, 8707, 9068, 9126,
-// 9207, 9700; OpenID Connect Core, Discovery and RP-Initiated Logout 1.0.
+// 9207, 9700; OpenID Connect Core, Discovery, RP-Initiated Logout and Back-Channel
+// Logout 1.0.
 package provider

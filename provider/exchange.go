@@ -25,7 +25,8 @@ type exchange struct {
 	grantType string
 	now       time.Time
 	form      url.Values
-	client    *client
+	caller    *caller
+	client    *client // the caller, as fosite sees it
 	mark      accounts.Mark
 	keys      *keys.Set
 

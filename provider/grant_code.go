@@ -37,7 +37,12 @@ func (p *Provider) loadCode(ctx context.Context, x *exchange, raw string) error 
 	if err != nil {
 		return unknown
 	}
-	issued, used, standing, err := p.Standings.CodeStanding(ctx, code.grant, x.now.UnixMilli())
+	var issued *granting.Code
+	var used *granting.Grant
+	err = p.stand(ctx, x, func() (st *granting.Standing, err error) {
+		issued, used, st, err = p.Standings.CodeStanding(ctx, code.grant, x.now.UnixMilli())
+		return st, err
+	})
 	if errors.Is(err, accounts.ErrNotFound) {
 		return unknown
 	}
@@ -51,7 +56,7 @@ func (p *Provider) loadCode(ctx context.Context, x *exchange, raw string) error 
 	if !code.is(p.Keyring, issued.SecretHash) || issued.ClientID != x.client.ID {
 		return unknown
 	}
-	x.code, x.issue, x.standing = code, issued, standing
+	x.code, x.issue = code, issued
 	x.requester = &fosite.Request{
 		ID:             issued.GrantID.String(),
 		RequestedAt:    time.UnixMilli(issued.CreatedAt),
@@ -74,7 +79,7 @@ func (p *Provider) loadCode(ctx context.Context, x *exchange, raw string) error 
 	x.basis = basis{
 		user: issued.UserID, session: issued.SessionID, rev: issued.Rev,
 		scopes: issued.Scopes, resources: issued.Resources, signedIn: true,
-		offline: offline(x.client.Client, standing, issued.Scopes),
+		offline: offline(x.client.Client, x.standing, issued.Scopes),
 	}
 	x.nonce, x.claims = issued.Nonce, issued.Claims
 	x.authTime, x.amr, x.acr = time.UnixMilli(issued.AuthTime), issued.AMR, issued.ACR

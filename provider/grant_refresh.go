@@ -10,6 +10,7 @@ import (
 	"github.com/ory/fosite"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 )
 
@@ -22,7 +23,11 @@ func (p *Provider) loadRefresh(ctx context.Context, x *exchange, raw string) err
 	if err != nil || !token.genuine(p.Keyring) {
 		return unknown
 	}
-	grant, standing, err := p.Standings.GrantStanding(ctx, token.grant, x.now.UnixMilli())
+	var grant *granting.Grant
+	err = p.stand(ctx, x, func() (st *granting.Standing, err error) {
+		grant, st, err = p.Standings.GrantStanding(ctx, token.grant, x.now.UnixMilli())
+		return st, err
+	})
 	if errors.Is(err, accounts.ErrNotFound) {
 		return unknown
 	}
@@ -34,7 +39,7 @@ func (p *Provider) loadRefresh(ctx context.Context, x *exchange, raw string) err
 	if grant.ClientID != x.client.ID || grant.Refresh.Hash == nil {
 		return unknown
 	}
-	x.refresh, x.grant, x.standing = token, grant, standing
+	x.refresh, x.grant = token, grant
 	x.requester = &fosite.Request{
 		ID:             grant.ID.String(),
 		RequestedAt:    time.UnixMilli(grant.CreatedAt),
@@ -55,7 +60,7 @@ func (p *Provider) loadRefresh(ctx context.Context, x *exchange, raw string) err
 	x.basis = basis{
 		user: grant.UserID, session: grant.SessionID, rev: grant.Rev,
 		scopes: grant.Scopes, resources: grant.Resources,
-		offline: grant.Offline && offline(x.client.Client, standing, grant.Scopes),
+		offline: grant.Offline && offline(x.client.Client, x.standing, grant.Scopes),
 	}
 	x.claims = grant.Claims
 	x.authTime, x.amr, x.acr = time.UnixMilli(grant.AuthTime), grant.AMR, grant.ACR
@@ -138,7 +143,7 @@ func (p *Provider) rotate(ctx context.Context, x *exchange) error {
 	if err != nil || won {
 		return err
 	}
-	grant, _, err := p.Standings.GrantStanding(ctx, x.grant.ID, x.now.UnixMilli())
+	grant, _, err := p.grantStanding(ctx, x.grant.ID, x.now)
 	if errors.Is(err, accounts.ErrNotFound) {
 		return invalidGrant("The authorization has ended")
 	}
@@ -156,6 +161,17 @@ func (p *Provider) rotate(ctx context.Context, x *exchange) error {
 		return err
 	}
 	return nil
+}
+
+// grantStanding reads a grant outside the exchange of its token.
+func (p *Provider) grantStanding(ctx context.Context, grantID id.ID, now time.Time) (g *granting.Grant, st *granting.Standing, err error) {
+	err = p.statement(func() (mark accounts.Mark, err error) {
+		if g, st, err = p.Standings.GrantStanding(ctx, grantID, now.UnixMilli()); err == nil {
+			mark = st.Mark
+		}
+		return mark, err
+	})
+	return g, st, err
 }
 
 // recent puts now before the times that still matter for the grace period.

@@ -27,7 +27,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 		p.answerError(w, r, formError(err))
 		return
 	}
-	c, mark, err := p.authenticate(r.Context(), r, form, p.Now())
+	c, err := p.authenticate(r.Context(), r, form, p.Now())
 	if err == nil && c.Public() {
 		err = invalidClient("A public client may not introspect")
 	}
@@ -36,7 +36,7 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	var answer map[string]any
 	if err == nil {
-		answer, err = p.introspection(r.Context(), c, mark, form.Get("token"))
+		answer, err = p.introspection(r.Context(), c, form.Get("token"))
 	}
 	if err != nil {
 		p.answerError(w, r, err)
@@ -49,50 +49,44 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 var inactive = map[string]any{"active": false}
 
 // introspection finds the token by its form; the hint could only mislead.
-func (p *Provider) introspection(ctx context.Context, c *accounts.Client, mark accounts.Mark, raw string) (map[string]any, error) {
+func (p *Provider) introspection(ctx context.Context, c *caller, raw string) (map[string]any, error) {
 	if strings.HasPrefix(raw, refreshPrefix) {
-		return p.introspectRefresh(ctx, c, raw)
+		return p.introspectRefresh(ctx, c.Client, raw)
 	}
-	a, live, err := p.liveAccess(ctx, raw, mark.Change)
+	a, live, err := p.liveAccess(ctx, raw, c.mark)
 	if err != nil {
 		return nil, err
 	}
-	api := c.Type == accounts.ResourceClient && c.APIAud != "" && c.APIAud == a.Audience
-	if !live || !api && c.ClientID != a.ClientID {
+	if !live {
 		return inactive, nil
 	}
-	return p.describe(ctx, a, api || slices.Contains(strings.Fields(a.Scope), scopeProfile))
+	api := c.Type == accounts.ResourceClient && c.APIAud != "" && c.APIAud == a.Audience
+	if !api && c.ClientID != a.ClientID {
+		return inactive, nil
+	}
+	return describe(&a.Access), nil
 }
 
-// describe tells what a live token says. The username is part of the profile: a
-// client that was not allowed it must not get it here.
-func (p *Provider) describe(ctx context.Context, a token.Access, mayName bool) (map[string]any, error) {
+// describe tells what a live token says, and nothing that would have to be read: it
+// says no username, which RFC 7662 §2.2 leaves open.
+func describe(a *token.Access) map[string]any {
 	out := map[string]any{
 		"active": true, "token_type": "Bearer", "iss": a.Issuer, "sub": a.Subject, "aud": a.Audience,
 		"client_id": a.ClientID, "iat": a.IssuedAt, "exp": a.ExpiresAt, "jti": a.ID, "rev": a.Rev,
 	}
-	for name, value := range map[string]string{"scope": a.Scope, "sid": a.SessionID, "gid": a.GrantID, "acr": a.ACR} {
+	put := func(name, value string) {
 		if value != "" {
 			out[name] = value
 		}
 	}
+	put("scope", a.Scope)
+	put("sid", a.SessionID)
+	put("gid", a.GrantID)
+	put("acr", a.ACR)
 	if a.AuthTime != 0 {
 		out["auth_time"], out["amr"] = a.AuthTime, a.AMR
 	}
-	if a.GrantID == "" {
-		return out, nil
-	}
-	u, _, err := p.Standings.UserStanding(ctx, a.Subject, p.Now().UnixMilli())
-	if errors.Is(err, accounts.ErrNotFound) {
-		return inactive, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if mayName {
-		out["username"] = u.Username
-	}
-	return out, nil
+	return out
 }
 
 // introspectRefresh answers about a refresh token, to its own client alone.
@@ -136,7 +130,7 @@ func (p *Provider) findRefresh(ctx context.Context, c *accounts.Client, raw stri
 	if err != nil || !t.genuine(p.Keyring) {
 		return t, nil, nil, nil
 	}
-	grant, st, err := p.Standings.GrantStanding(ctx, t.grant, now.UnixMilli())
+	grant, st, err := p.grantStanding(ctx, t.grant, now)
 	if errors.Is(err, accounts.ErrNotFound) {
 		return t, nil, nil, nil
 	}

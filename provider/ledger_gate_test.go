@@ -1,6 +1,8 @@
 package provider_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"testing"
@@ -18,8 +20,14 @@ func TestL09_RevIsTheSmallestPosition(t *testing.T) {
 		w := newWorld(t, s)
 		refreshToken := w.tokens(w.web, w.user, "openid offline_access posts:add").str("refresh_token")
 		machine := url.Values{"grant_type": {"client_credentials"}}
+		// A row, and a change without which the client would be known to be the same.
 		unrelated := func() {
-			ledgerAppend(t, s, revocation.Entry{Kind: revocation.Membership, Key: "somebody", Reason: "test"})
+			ledgerMust(t, s.db.InTx(t.Context(), func(ctx context.Context) error {
+				return errors.Join(
+					s.db.BumpChange(ctx),
+					s.db.Append(ctx, revocation.Entry{Kind: revocation.Membership, Key: "somebody", Reason: "test"}),
+				)
+			}))
 		}
 		for name, get := range map[string]func() answer{
 			"code": func() answer {
@@ -194,6 +202,8 @@ func TestL12_Floor(t *testing.T) {
 		if err != nil || n == 0 {
 			t.Fatalf("%d rows dropped, %v", n, err)
 		}
+		// In memory the row is still there; the floor rises with the next look.
+		ledgerMust(t, s.tail.Look(t.Context()))
 		if ledgerActive(t, s, w.resource, first.str("access_token")) {
 			t.Error("a token is accepted that a dropped row may have killed")
 		}

@@ -70,11 +70,11 @@ func otherInputs() map[string]string {
 		told: "User.Username User.UsernameKey User.Email User.EmailKey User.EmailVerified User.Name User.Profile User.UpdatedAt " +
 			"User.LastSignInAt Session.LastSeenAt Session.EndReason Session.UserAgent Session.Address Consent.UpdatedAt Client.Name " +
 			"Client.HomeURI Client.LogoURI Client.PolicyURI Client.TermsURI Client.VisibleGroups Client.UpdatedAt Grant.EndReason " +
-			"Client.PostLogoutRedirectURIs",
+			"Client.PostLogoutRedirectURIs Client.BackchannelLogoutURI Client.BackchannelLogoutSessionRequired",
 		time: "Session.IdleEndsAt Session.ExpiresAt Consent.ExpiresAt",
 		next: "Consent.Asked Client.OptionalScopes Client.RequirePKCE Client.RequirePAR Client.RotateRefresh Client.TokenEndpointAudience " +
 			"Client.AccessTokenLifetime Client.IDTokenLifetime Client.RefreshIdle Client.RefreshAbsolute Audience.TokenLifetime",
-		sign: "Client.IDTokenAlgorithm Audience.TokenAlgorithm Audience.AuthenticationClaims",
+		sign: "Client.IDTokenAlgorithm Audience.TokenAlgorithm Audience.AuthenticationClaims Audience.StatusList",
 	}
 	reasons := map[string]string{}
 	for reason, names := range table {

@@ -156,8 +156,9 @@ func (h betweenStandings) MachineStanding(ctx context.Context, clientID id.ID, s
 	return h.StandingStore.MachineStanding(ctx, clientID, scopes, resources)
 }
 
-// afterClient runs f after the next read of a client.
+// afterClient runs f after the next read of a client, which nobody remembers.
 func (s *server) afterClient(f func()) {
+	s.provider.ForgetClients()
 	s.provider.Clients = betweenClients{s.db, &between{f}}
 }
 

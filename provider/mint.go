@@ -45,6 +45,9 @@ func (p *Provider) mint(ctx context.Context, x *exchange) (string, error) {
 	if algorithm == "" {
 		algorithm = keys.ES256
 	}
+	if claims.Status, err = p.status(ctx, set, algorithm, x, claims); err != nil {
+		return "", unavailable(err)
+	}
 	access, err := token.SignAccess(set, algorithm, claims)
 	if err != nil {
 		return "", unavailable(err)

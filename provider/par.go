@@ -54,7 +54,7 @@ func (p *Provider) pushedRequest(w http.ResponseWriter, r *http.Request) {
 
 func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error) {
 	ctx, now := r.Context(), p.Now()
-	c, _, err := p.authenticate(ctx, r, form, now)
+	c, err := p.authenticate(ctx, r, form, now)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,9 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 		form.Del(credential)
 	}
 	form.Set("client_id", c.ClientID)
-	a, err := p.readAuthorization(ctx, form, now)
+	a, err := p.readAuthorization(ctx, form, func(context.Context, string) (*accounts.Client, accounts.Mark, bool, error) {
+		return c.Client, c.mark, false, nil
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -2,10 +2,12 @@ package provider
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -126,13 +128,24 @@ type Provider struct {
 	Pages     *templates.Renderer
 	Log       *slog.Logger
 	Now       func() time.Time
+	// Statuses gives tokens their places in status lists. Without it there are no
+	// tokens for APIs that ask for one.
+	Statuses StatusLists
+	// Tail may be nil: then every request asks the database.
+	Tail Tail
 	// PasswordACR is the acr of a session that a password began.
 	PasswordACR string
 
 	issuer string
 	gate   gate
 	guard  guard
-	fosite *fosite.Fosite
+
+	document atomic.Pointer[published] // the metadata
+	clients  memory[*accounts.Client]
+	machines memory[*granting.Standing] // what clients hold themselves
+	origins  memory[bool]
+	tokens   recent[[sha256.Size]byte, *knownToken]
+	fosite   *fosite.Fosite
 }
 
 // Mount adds the endpoints to r, whose root is the origin of the issuer. Pages
@@ -144,6 +157,8 @@ func (p *Provider) Mount(r *mux.Router, pages func(http.Handler) http.Handler) e
 	p.issuer = p.Issuer.String()
 	p.gate = gate{issuer: p.issuer, accessToken: p.Lifetimes.AccessToken}
 	p.fosite = newFosite(p)
+	p.clients.kept.limit, p.machines.kept.limit, p.origins.kept.limit = knownClients, knownMachines, knownOrigins
+	p.tokens.limit = knownTokens
 
 	path := p.Issuer.Path
 	page := func(h http.HandlerFunc) http.Handler { return pages(h) }

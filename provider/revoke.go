@@ -31,12 +31,12 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 		p.answerError(w, r, formError(err))
 		return
 	}
-	c, mark, err := p.authenticate(r.Context(), r, form, p.Now())
+	c, err := p.authenticate(r.Context(), r, form, p.Now())
 	if err == nil && !form.Has("token") {
 		err = invalidRequest("The parameter is missing: token")
 	}
 	if err == nil {
-		err = p.revokeToken(r.Context(), c, mark, form.Get("token"))
+		err = p.revokeToken(r.Context(), c, form.Get("token"))
 	}
 	if err != nil {
 		p.answerError(w, r, err)
@@ -47,27 +47,27 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-func (p *Provider) revokeToken(ctx context.Context, c *accounts.Client, mark accounts.Mark, raw string) error {
+func (p *Provider) revokeToken(ctx context.Context, c *caller, raw string) error {
 	by := audit.Actor{Kind: audit.Client, ID: c.ClientID, Name: c.Name}
 	if strings.HasPrefix(raw, refreshPrefix) {
 		// Earlier generations count as well: the client means its grant.
-		_, grant, _, err := p.findRefresh(ctx, c, raw, p.Now())
+		_, grant, _, err := p.findRefresh(ctx, c.Client, raw, p.Now())
 		if err != nil || grant == nil || grant.EndedAt != 0 {
 			return err
 		}
-		if err := p.spendRevocation(ctx, c); err != nil {
+		if err := p.spendRevocation(ctx, c.Client); err != nil {
 			return err
 		}
 		return p.Consents.RevokeGrant(ctx, by, grant.ID, accounts.ReasonRevoked)
 	}
-	a, live, err := p.liveAccess(ctx, raw, mark.Change)
+	a, live, err := p.liveAccess(ctx, raw, c.mark)
 	if err != nil || !live || a.ClientID != c.ClientID {
 		return err
 	}
-	if err := p.spendRevocation(ctx, c); err != nil {
+	if err := p.spendRevocation(ctx, c.Client); err != nil {
 		return err
 	}
-	return p.Tokens.Revoke(ctx, by, ledgerKeys(a), a.Audience, time.Unix(a.ExpiresAt, 0).UnixMilli())
+	return p.Tokens.Revoke(ctx, by, a.keys(), a.Audience, time.Unix(a.ExpiresAt, 0).UnixMilli())
 }
 
 // spendRevocation pays for one row. What writes none costs nothing: anybody can

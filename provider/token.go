@@ -34,13 +34,13 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 // the gate lets them, and then, once, the writing.
 func (p *Provider) exchange(r *http.Request, form url.Values) (map[string]any, error) {
 	now := p.Now()
-	c, mark, err := p.authenticate(r.Context(), r, form, now)
+	who, err := p.authenticateEarly(r.Context(), r, form, now)
 	if err != nil {
 		return nil, err
 	}
-	x := &exchange{grantType: form.Get("grant_type"), now: now, form: form, client: &client{Client: c}, mark: mark}
+	x := &exchange{grantType: form.Get("grant_type"), now: now, form: form, caller: who, client: &client{Client: who.Client}, mark: who.mark}
 	web.Event(r.Context()).GrantType = grantName(x.grantType)
-	asked, err := p.tokenAsk(x)
+	asked, err := p.tokenAsk(r.Context(), x)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (p *Provider) exchange(r *http.Request, form url.Values) (map[string]any, e
 	if err != nil {
 		return nil, x.reason(err)
 	}
-	if x.verdict, err = p.gate.decide(c, mark, x.standing, x.basis, asked); err != nil {
+	if x.verdict, err = p.gate.decide(x.client.Client, x.mark, x.standing, x.basis, asked); err != nil {
 		return nil, err
 	}
 	if x.standing.User != nil {
@@ -85,15 +85,16 @@ func (x *exchange) reason(err error) error {
 
 // tokenAsk reads what the request wants, and refuses grant types that do not
 // exist or are not the client's.
-func (p *Provider) tokenAsk(x *exchange) (ask, error) {
+func (p *Provider) tokenAsk(ctx context.Context, x *exchange) (ask, error) {
 	a := ask{grantType: x.grantType, now: x.now}
 	switch {
 	case x.grantType == "":
 		return a, invalidRequest("The grant_type is missing")
 	case grantName(x.grantType) == "unknown":
 		return a, newError(http.StatusBadRequest, "unsupported_grant_type", "The grant_type is not supported")
-	case !x.client.Allows(x.grantType):
-		return a, unauthorizedClient("The client may not use this grant type")
+	}
+	if err := p.allows(ctx, x); err != nil {
+		return a, err
 	}
 	var missing string
 	switch x.grantType {
@@ -126,6 +127,21 @@ func (p *Provider) tokenAsk(x *exchange) (ask, error) {
 	return a, nil
 }
 
+// allows refuses a grant type that is not the client's. The gate says so too, but
+// fosite asks before it; what was last seen of the client must not refuse it.
+func (p *Provider) allows(ctx context.Context, x *exchange) error {
+	if x.caller.early && !x.client.Allows(x.grantType) {
+		if err := p.proveAgain(ctx, x.caller, x.now, p.freshClient); err != nil {
+			return err
+		}
+		x.client.Client, x.mark = x.caller.Client, x.caller.mark
+	}
+	if !x.client.Allows(x.grantType) {
+		return unauthorizedClient("The client may not use this grant type")
+	}
+	return nil
+}
+
 // grantName bounds what the log may be told.
 func grantName(grantType string) string {
 	switch grantType {
@@ -133,30 +149,6 @@ func grantName(grantType string) string {
 		return grantType
 	}
 	return "unknown"
-}
-
-// loadMachine reads what a client holds itself, for client credentials.
-func (p *Provider) loadMachine(ctx context.Context, x *exchange, a ask) error {
-	if x.client.Public() {
-		return unauthorizedClient("A public client cannot act for itself")
-	}
-	scopes := a.scopes
-	if scopes == nil {
-		scopes = x.client.Permissions
-	}
-	var resources []string
-	if a.resource != "" {
-		resources = []string{a.resource}
-	}
-	st, err := p.Standings.MachineStanding(ctx, x.client.ID, scopes, resources)
-	if err != nil {
-		return err
-	}
-	// fosite compares the scope parameter with the client's; the gate decides.
-	x.client.scopes = scopes
-	x.standing = st
-	x.basis = basis{rev: x.mark.Position, scopes: scopes}
-	return nil
 }
 
 // canonicalResources reads resource indicators: absolute URIs without a fragment

@@ -11,8 +11,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
-	"github.com/gatehouse-id/gatehouse/provider/token"
-	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
 // userinfo answers with the claims of the person (OpenID Connect Core §5.3) for
@@ -20,17 +18,17 @@ import (
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
-		p.answerBearer(w, r, newError(http.StatusMethodNotAllowed, "invalid_request", "Only GET and POST are allowed here"))
+		p.answerBearer(w, r, scopeOpenID, newError(http.StatusMethodNotAllowed, "invalid_request", "Only GET and POST are allowed here"))
 		return
 	}
 	raw, err := bearer(w, r)
 	if err != nil {
-		p.answerBearer(w, r, err)
+		p.answerBearer(w, r, scopeOpenID, err)
 		return
 	}
 	claims, err := p.personClaims(r.Context(), raw)
 	if err != nil {
-		p.answerBearer(w, r, err)
+		p.answerBearer(w, r, scopeOpenID, err)
 		return
 	}
 	web.NoStore(w)
@@ -42,18 +40,16 @@ func invalidToken(description string) *Error {
 }
 
 func (p *Provider) personClaims(ctx context.Context, raw string) (map[string]any, error) {
-	now := p.Now()
-	head, err := p.Ledger.Head(ctx)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	a, live, err := p.liveAccess(ctx, raw, head.Change)
+	at, err := p.moment(ctx)
 	if err != nil {
 		return nil, err
 	}
-	gone := invalidToken("The access token is not valid")
+	a, live, err := p.liveAccess(ctx, raw, at)
+	if err != nil {
+		return nil, err
+	}
 	if !live {
-		return nil, gone
+		return nil, errGone()
 	}
 	event := web.Event(ctx)
 	event.ClientID, event.UserID = a.ClientID, a.Subject
@@ -61,92 +57,65 @@ func (p *Provider) personClaims(ctx context.Context, raw string) (map[string]any
 	if !slices.Contains(scopes, scopeOpenID) || a.GrantID == "" {
 		return nil, newError(http.StatusForbidden, "insufficient_scope", "The access token lacks the scope openid")
 	}
-	u, groups, err := p.Standings.UserStanding(ctx, a.Subject, now.UnixMilli())
-	if errors.Is(err, accounts.ErrNotFound) || err == nil && !u.Active() {
-		return nil, gone
-	}
+	person, err := p.personOf(ctx, a, slices.Contains(scopes, scopeGroups))
 	if err != nil {
 		return nil, err
 	}
-	g, st, err := p.grantOf(ctx, a, now.UnixMilli())
-	if err != nil {
-		return nil, err
-	}
-	wanted, err := parseClaims(g.Claims)
+	wanted, err := parseClaims(person.Claims)
 	if err != nil {
 		return nil, err
 	}
 	var visible, allowed []string
 	if slices.Contains(scopes, scopeGroups) || len(wanted.Userinfo) > 0 {
-		c, _, err := p.Clients.ClientByID(ctx, a.ClientID, now.UnixMilli())
+		c, _, err := p.clientAt(ctx, a.ClientID, person.Mark, p.Now())
 		if errors.Is(err, accounts.ErrNotFound) {
-			return nil, gone
+			return nil, errGone()
 		}
 		if err != nil {
 			return nil, err
 		}
 		if slices.Contains(scopes, scopeGroups) {
-			visible = visibleGroups(c, groups)
+			visible = visibleGroups(c, person.Groups)
 		}
-		allowed = allowedClaims(c, st)
+		allowed = allowedClaims(c, person.Consent)
 	}
-	out := release(u, visible, scopes, wanted.Userinfo, allowed)
+	out := release(person.User, visible, scopes, wanted.Userinfo, allowed)
 	out["sub"] = a.Subject
 	return out, nil
 }
 
-// grantOf reads the grant of a live token, for what it asked of userinfo and what
-// its person allows now.
-func (p *Provider) grantOf(ctx context.Context, a token.Access, now int64) (*granting.Grant, *granting.Standing, error) {
-	gone := invalidToken("The access token is not valid")
+func errGone() *Error { return invalidToken("The access token is not valid") }
+
+// personOf reads the person of a live token, who must be the one it names.
+func (p *Provider) personOf(ctx context.Context, a *knownToken, groups bool) (*granting.Person, error) {
 	grantID, err := id.Parse(a.GrantID)
 	if err != nil {
-		return nil, nil, gone
+		return nil, errGone()
 	}
-	g, st, err := p.Standings.GrantStanding(ctx, grantID, now)
-	if errors.Is(err, accounts.ErrNotFound) {
-		return nil, nil, gone
+	var person *granting.Person
+	err = p.statement(func() (mark accounts.Mark, err error) {
+		if person, err = p.Standings.GrantPerson(ctx, grantID, groups, p.Now().UnixMilli()); err == nil {
+			mark = person.Mark
+		}
+		return mark, err
+	})
+	switch {
+	case errors.Is(err, accounts.ErrNotFound):
+		return nil, errGone()
+	case err != nil:
+		return nil, err
+	case !person.User.Active() || person.User.Subject != a.Subject:
+		return nil, errGone()
 	}
-	return g, st, err
-}
-
-// liveAccess verifies one of our access tokens, with the keys as they are at the
-// change that the caller has just read, and asks the ledger about it. A
-// token that is malformed, expired or revoked is not live; an error means that
-// nobody could tell.
-func (p *Provider) liveAccess(ctx context.Context, raw string, change int64) (token.Access, bool, error) {
-	set, err := p.Keys.At(ctx, change)
-	if err != nil {
-		return token.Access{}, false, unavailable(err)
-	}
-	a, err := token.ParseAccess(set, p.issuer, raw, p.Now())
-	if err != nil {
-		return token.Access{}, false, nil
-	}
-	revoked, err := p.Ledger.Revoked(ctx, ledgerKeys(a))
-	if err != nil {
-		return token.Access{}, false, unavailable(err)
-	}
-	return a, !revoked, nil
-}
-
-func ledgerKeys(a token.Access) revocation.Keys {
-	return revocation.Keys{
-		ID: a.ID, SessionID: a.SessionID, GrantID: a.GrantID, Subject: a.Subject, ClientID: a.ClientID,
-		KeyID: a.KeyID, Scopes: strings.Fields(a.Scope), Rev: a.Rev,
-	}
+	return person, nil
 }
 
 // bearer finds the one access token of a request: in the header, or in the form of
 // a POST (RFC 6750 §2.1, §2.2). A token in the query is not looked for.
 func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
-	var found []string
-	for _, header := range r.Header.Values("Authorization") {
-		scheme, value, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return "", invalidToken("The authorization scheme must be Bearer")
-		}
-		found = append(found, strings.TrimLeft(value, " "))
+	found, err := headerBearers(r)
+	if err != nil {
+		return "", err
 	}
 	if r.Method == http.MethodPost && r.ContentLength != 0 {
 		form, err := web.ParseForm(w, r)
@@ -157,6 +126,22 @@ func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
 			found = append(found, form.Get("access_token"))
 		}
 	}
+	return onlyBearer(found)
+}
+
+func headerBearers(r *http.Request) ([]string, error) {
+	var found []string
+	for _, header := range r.Header.Values("Authorization") {
+		scheme, value, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return nil, invalidToken("The authorization scheme must be Bearer")
+		}
+		found = append(found, strings.TrimLeft(value, " "))
+	}
+	return found, nil
+}
+
+func onlyBearer(found []string) (string, error) {
 	switch len(found) {
 	case 0:
 		return "", errNoToken
@@ -170,8 +155,9 @@ func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
 // (RFC 6750 §3).
 var errNoToken = errors.New("provider: no access token")
 
-// answerBearer writes an error of a protected resource (RFC 6750 §3).
-func (p *Provider) answerBearer(w http.ResponseWriter, r *http.Request, err error) {
+// answerBearer writes an error of a protected resource that needs a scope
+// (RFC 6750 §3).
+func (p *Provider) answerBearer(w http.ResponseWriter, r *http.Request, scope string, err error) {
 	const scheme = `Bearer realm="Gatehouse"`
 	if errors.Is(err, errNoToken) {
 		w.Header().Set("WWW-Authenticate", scheme)
@@ -185,7 +171,7 @@ func (p *Provider) answerBearer(w http.ResponseWriter, r *http.Request, err erro
 	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.Status == http.StatusBadRequest {
 		value := scheme + `, error="` + e.Code + `", error_description="` + printable(e.Description) + `"`
 		if e.Code == "insufficient_scope" {
-			value += `, scope="openid"`
+			value += `, scope="` + scope + `"`
 		}
 		w.Header().Set("WWW-Authenticate", value)
 	}

@@ -87,6 +87,7 @@ type Audience struct {
 	TokenLifetime        int64 // milliseconds, zero for the default
 	TokenAlgorithm       string
 	AuthenticationClaims bool
+	StatusList           bool // tokens name their place in a status list
 }
 
 // Standing is everything that the gate must know of one person and one client,
@@ -101,6 +102,16 @@ type Standing struct {
 	Held []Held
 	// APIs are the enabled ones among the resources asked.
 	APIs []Audience
+}
+
+// Person is whom userinfo tells of: the person of a grant, what its client asked to
+// be told, and what they allow it now. It is one snapshot.
+type Person struct {
+	accounts.Mark
+	User    *accounts.User
+	Consent *accounts.Consent // nil when the person was never asked
+	Claims  string            // the grant's claims parameter, JSON, empty if none
+	Groups  []string          // sorted; read only if asked for
 }
 
 // StandingStore reads standings, each in one statement.
@@ -118,6 +129,9 @@ type StandingStore interface {
 	// MachineStanding is for client credentials: what a client itself holds (all
 	// of it when scopes is empty), and the resources.
 	MachineStanding(ctx context.Context, clientID id.ID, scopes, resources []string) (*Standing, error)
+	// GrantPerson returns the person of a grant, ended or not, with the groups they
+	// are in now if those are wanted.
+	GrantPerson(ctx context.Context, grantID id.ID, groups bool, now int64) (*Person, error)
 	// UserStanding returns a person and the groups they are in now, by sub.
 	UserStanding(ctx context.Context, subject string, now int64) (*accounts.User, []string, error)
 }

@@ -20,6 +20,10 @@ import (
 const (
 	TypeAccess = "at+jwt" // RFC 9068 §2.1
 	TypeID     = "JWT"
+	TypeLogout = "logout+jwt" // OpenID Connect Back-Channel Logout 1.0 §2.4
+	// TypeStatusList is that of draft-ietf-oauth-status-list §5.1.
+	TypeStatusList = "statuslist+jwt"
+	TypeSET        = "secevent+jwt" // RFC 8417 §2.3
 )
 
 // Key is one key, ready for use. It never changes and is safe for concurrent use.
@@ -30,24 +34,20 @@ type Key struct {
 	Public    crypto.PublicKey // *ecdsa.PublicKey, ed25519.PublicKey or *rsa.PublicKey
 
 	jwk     []byte // Public as JWK, made by us
-	signers map[string]jose.Signer
+	signers map[string]*signer
 	sealed  []byte // what signers were made from
 	stored  []byte // what Public was made from
 }
 
 // Sign returns payload as a compact JWS (RFC 7515 §7.1) with the key's kid and
-// algorithm and the given type, one of TypeAccess and TypeID, in its header. Only
+// algorithm and the given type, one of those above, in its header. Only
 // an active key signs.
 func (k *Key) Sign(typ string, payload []byte) (string, error) {
 	signer, ok := k.signers[typ]
 	if !ok || k.State != Active {
 		return "", fmt.Errorf("signing key %s (%s) does not sign %q", k.KID, k.State, typ)
 	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		return "", fmt.Errorf("sign with key %s: %w", k.KID, err)
-	}
-	token, err := signed.CompactSerialize()
+	token, err := signer.sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("sign with key %s: %w", k.KID, err)
 	}
@@ -137,19 +137,4 @@ func open(r Record, keyring *secret.Keyring) (crypto.Signer, error) {
 		return nil, fmt.Errorf("%w: the private half of key %s is of an unknown kind", ErrDamaged, r.KID)
 	}
 	return private, nil
-}
-
-func newSigners(kid, algorithm string, private crypto.Signer) (map[string]jose.Signer, error) {
-	signers := map[string]jose.Signer{}
-	for _, typ := range []string{TypeAccess, TypeID} {
-		signer, err := jose.NewSigner(jose.SigningKey{
-			Algorithm: jose.SignatureAlgorithm(algorithm),
-			Key:       jose.JSONWebKey{Key: private, KeyID: kid},
-		}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
-		if err != nil {
-			return nil, fmt.Errorf("signer for key %s: %w", kid, err)
-		}
-		signers[typ] = signer
-	}
-	return signers, nil
 }

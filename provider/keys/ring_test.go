@@ -115,7 +115,7 @@ func TestSignAndVerify(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, typ := range []string{keys.TypeAccess, keys.TypeID} {
+		for _, typ := range []string{keys.TypeAccess, keys.TypeID, keys.TypeLogout, keys.TypeStatusList, keys.TypeSET} {
 			token, err := k.Sign(typ, []byte(`{"a":1}`))
 			if err != nil {
 				t.Fatal(err)
@@ -136,7 +136,7 @@ func TestSignAndVerify(t *testing.T) {
 				t.Errorf("%s: %s, %v", algorithm, payload, err)
 			}
 		}
-		if _, err := k.Sign("logout+jwt", nil); err == nil {
+		if _, err := k.Sign("unknown+jwt", nil); err == nil {
 			t.Error("signed an unknown type")
 		}
 		next, _ := s.Verifier(h.one(t, algorithm, keys.Next).KID)

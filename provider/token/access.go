@@ -41,6 +41,9 @@ type Access struct {
 
 	Confirmation *Confirmation `json:"cnf,omitempty"`
 
+	// For APIs that ask for it.
+	Status *Status `json:"status,omitempty"`
+
 	// KeyID is the kid of the key that signed the token: set by ParseAccess,
 	// ignored by SignAccess.
 	KeyID string `json:"-"`
@@ -50,6 +53,18 @@ type Access struct {
 type Confirmation struct {
 	JKT string `json:"jkt,omitempty"`      // DPoP (RFC 9449 §6.1)
 	X5T string `json:"x5t#S256,omitempty"` // mutual TLS (RFC 8705 §3.1)
+}
+
+// Status says where a verifier that follows no feed finds whether the token was
+// revoked (draft-ietf-oauth-status-list §6.2).
+type Status struct {
+	List StatusReference `json:"status_list"`
+}
+
+// StatusReference is a token's place in a status list.
+type StatusReference struct {
+	Index int64  `json:"idx"`
+	URI   string `json:"uri"`
 }
 
 // SignAccess mints an access token with the active key of the algorithm. Errors:

@@ -2,56 +2,101 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 const (
-	stream        = prefix + "revocations"
-	streamVersion = 1
-	streamLength  = 100_000 // rows kept, about: 5 MB
+	stream        = prefix + "ledger"
+	streamVersion = "1"
+	streamLength  = 1000 // entries kept, about
+	// streamWait is how long one read waits, and so how long the end of following
+	// may take.
+	streamWait = time.Second
 )
 
-// Row is a row of the ledger as the stream carries it. Times are Unix milliseconds.
-type Row struct {
-	Position  int64
-	Kind      string
-	Key       string
-	Audience  string
-	Reason    string
-	At        int64
-	ExpiresAt int64
+// Moved says that the ledger's counter has moved.
+type Moved struct {
+	Timeline string
+	Position int64
+	Change   int64
+	// Proof is the sender's own, so that who reads the stream after a loss of the
+	// database can believe it.
+	Proof string
 }
 
-// Publish puts rows on the Redis stream "gatehouse:revocations", in one round trip.
-// It is a hint that they exist (ledger rule L4): rows may come late, out of order,
-// twice or not at all, and readers take the truth from the database. So a caller
-// logs an error and goes on.
-func (r *Redis) Publish(ctx context.Context, timeline string, rows []Row) error {
-	if len(rows) == 0 {
-		return nil
-	}
+// Publish puts a hint on the Redis stream "gatehouse:ledger". It says that there
+// is something to read in the database, no more (ledger rule L4): it may come
+// late, out of order, twice or not at all. So a caller logs an error and goes on.
+func (r *Redis) Publish(ctx context.Context, m Moved) error {
 	ctx, cancel := r.within(ctx)
 	defer cancel()
-	_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, row := range rows {
-			p.XAdd(ctx, &redis.XAddArgs{Stream: stream, MaxLen: streamLength, Approx: true, Values: []any{
-				"v", streamVersion,
-				"timeline", timeline,
-				"position", row.Position,
-				"kind", row.Kind,
-				"key", row.Key,
-				"audience", row.Audience,
-				"reason", row.Reason,
-				"at", row.At,
-				"expires", row.ExpiresAt,
-			}})
-		}
-		return nil
-	})
+	err := r.client.XAdd(ctx, &redis.XAddArgs{Stream: stream, MaxLen: streamLength, Approx: true, Values: []any{
+		"v", streamVersion, "timeline", m.Timeline, "position", m.Position, "change", m.Change, "proof", m.Proof,
+	}}).Err()
 	if err != nil {
-		return fmt.Errorf("redis: publish %d ledger rows: %w", len(rows), err)
+		return fmt.Errorf("redis: publish where the ledger is: %w", err)
 	}
 	return nil
+}
+
+// Follow calls moved for each hint until ctx ends, and returns nil then, or the
+// error that ended it. Hints from before the call are not told.
+func (r *Redis) Follow(ctx context.Context, moved func(Moved)) error {
+	from := "$"
+	for ctx.Err() == nil {
+		// The library adds the wait to its own timeout.
+		read, err := r.client.XRead(ctx, &redis.XReadArgs{Streams: []string{stream, from}, Count: 1000, Block: streamWait}).Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+			// A Redis that was emptied, or another one after a failover, may count from
+			// below: what is new is new whatever its number.
+			from = "$"
+			continue
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("redis: follow the ledger: %w", err)
+		}
+		for _, s := range read {
+			for _, message := range s.Messages {
+				from = message.ID
+				if m, ok := parseMoved(message.Values); ok {
+					moved(m)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Last returns the newest hint on the stream; false if there is none.
+func (r *Redis) Last(ctx context.Context) (Moved, bool, error) {
+	ctx, cancel := r.within(ctx)
+	defer cancel()
+	messages, err := r.client.XRevRangeN(ctx, stream, "+", "-", 1).Result()
+	if err != nil {
+		return Moved{}, false, fmt.Errorf("redis: where the ledger was: %w", err)
+	}
+	if len(messages) == 0 {
+		return Moved{}, false, nil
+	}
+	m, ok := parseMoved(messages[0].Values)
+	return m, ok, nil
+}
+
+// parseMoved reads an entry of our version; what others wrote is no hint.
+func parseMoved(values map[string]any) (Moved, bool) {
+	text := func(name string) string {
+		s, _ := values[name].(string)
+		return s
+	}
+	position, err1 := strconv.ParseInt(text("position"), 10, 64)
+	change, err2 := strconv.ParseInt(text("change"), 10, 64)
+	ok := text("v") == streamVersion && errors.Join(err1, err2) == nil
+	return Moved{Timeline: text("timeline"), Position: position, Change: change, Proof: text("proof")}, ok
 }

@@ -83,47 +83,90 @@ func TestRedisKeysArePrefixedAndExpire(t *testing.T) {
 	}
 }
 
-func TestRedisPublish(t *testing.T) {
+func TestRedisStream(t *testing.T) {
 	ctx := context.Background()
-	url := testenv.Redis(t)
-	r := openRedis(t, url)
-	if err := r.Publish(ctx, "t1", nil); err != nil {
-		t.Fatal(err)
+	r := openRedis(t, testenv.OwnRedis(t).URL)
+	if m, ok, err := r.Last(ctx); ok || err != nil {
+		t.Errorf("an empty stream: %+v, %v, %v", m, ok, err)
 	}
-	err := r.Publish(ctx, "t1", []cache.Row{
-		{Position: 6, Kind: "user", Key: "sub", Reason: "ban", At: 1000, ExpiresAt: 2000},
-		{Position: 7, Kind: "token", Key: "jti", Audience: "https://api.example", Reason: "revoked", At: 1001, ExpiresAt: 1500},
-	})
-	if err != nil {
-		t.Fatal(err)
+	told := make(chan cache.Moved, 10)
+	following, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- r.Follow(following, func(m cache.Moved) { told <- m }) }()
+	want := cache.Moved{Timeline: "t1", Position: 7, Change: 3, Proof: "p"}
+	// Following begins some time after the call: hints from before are not told.
+	for got := false; !got; {
+		if err := r.Publish(ctx, want); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case m := <-told:
+			if diff := cmp.Diff(want, m); diff != "" {
+				t.Fatal(diff)
+			}
+			got = true
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
-	opts, err := redis.ParseURL(url)
+	m, ok, err := r.Last(ctx)
+	if diff := cmp.Diff(want, m); diff != "" || !ok || err != nil {
+		t.Errorf("last: %v, %v\n%s", ok, err, diff)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("following ended with %v", err)
+	}
+}
+
+// TestH8_RedisEmptied: what is published after a FLUSHALL is told, whatever number
+// the emptied Redis gives it.
+func TestH8_RedisEmptied(t *testing.T) {
+	ctx := t.Context()
+	server := testenv.OwnRedis(t)
+	r := openRedis(t, server.URL)
+	opts, err := redis.ParseURL(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	plain := redis.NewClient(opts)
 	defer plain.Close()
-	messages, err := plain.XRange(ctx, "gatehouse:revocations", "-", "+").Result()
-	if err != nil {
+	// From a clock that is far ahead.
+	if err := plain.XAdd(ctx, &redis.XAddArgs{Stream: "gatehouse:ledger", ID: "99999999999999-0", Values: []any{"v", "0"}}).Err(); err != nil {
 		t.Fatal(err)
 	}
-	var got []map[string]any
-	for _, m := range messages {
-		got = append(got, m.Values)
+	told := make(chan cache.Moved, 100)
+	go func() { _ = r.Follow(ctx, func(m cache.Moved) { told <- m }) }()
+	await := func(position int64) {
+		t.Helper()
+		for {
+			if err := r.Publish(ctx, cache.Moved{Position: position}); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case m := <-told:
+				if m.Position == position {
+					return
+				}
+			case <-time.After(50 * time.Millisecond):
+			case <-ctx.Done():
+				t.Fatal("nothing was told")
+			}
+		}
 	}
-	want := []map[string]any{
-		{"v": "1", "timeline": "t1", "position": "6", "kind": "user", "key": "sub", "audience": "", "reason": "ban", "at": "1000", "expires": "2000"},
-		{"v": "1", "timeline": "t1", "position": "7", "kind": "token", "key": "jti", "audience": "https://api.example", "reason": "revoked", "at": "1001", "expires": "1500"},
+	await(1)
+	if err := plain.FlushAll(ctx).Err(); err != nil {
+		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	await(2)
 }
 
-func TestRedisPublishOnCluster(t *testing.T) {
+func TestRedisStreamOnCluster(t *testing.T) {
 	r := openRedis(t, testenv.RedisCluster(t))
-	if err := r.Publish(context.Background(), "t1", make([]cache.Row, 500)); err != nil {
+	if err := r.Publish(context.Background(), cache.Moved{Position: 1}); err != nil {
 		t.Error(err)
+	}
+	if _, ok, err := r.Last(context.Background()); !ok || err != nil {
+		t.Errorf("last: %v, %v", ok, err)
 	}
 	if found := r.Check(context.Background()); found != nil {
 		t.Errorf("%+v", found)

@@ -48,9 +48,7 @@ func (d *DB) WriteAudit(ctx context.Context, e audit.Event) error {
 func (d *DB) AuditTail(ctx context.Context, limit int) ([]AuditEntry, error) {
 	var entries []AuditEntry
 	err := d.query(ctx, auditTail, func(row scanner) error {
-		var e AuditEntry
-		err := row.Scan(&e.ID, &e.At, &e.Actor.Kind, &e.Actor.ID, &e.Actor.Name, &e.Action,
-			&e.TargetKind, &e.TargetID, object{&e.Details}, &e.RequestID, &e.Address)
+		e, err := scanAudit(row)
 		entries = append(entries, e)
 		return err
 	}, limit)

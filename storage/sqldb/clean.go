@@ -16,7 +16,7 @@ type growing struct {
 
 // growingTables lists what is cleaned, and why rows may go when they go.
 func growingTables() []growing {
-	return []growing{
+	return append([]growing{
 		// Nobody can use them; kept for their owner's list of recent sign-ins.
 		{"sessions", "id", "expires_at", 30 * 24 * time.Hour},
 		// An old page can begin again for a day.
@@ -30,7 +30,7 @@ func growingTables() []growing {
 		{"used_assertions", "key", "expires_at", time.Hour},
 		{"short_lived", "key", "expires_at", 0},
 		{"rate_limits", "key", "expires_at", 0},
-	}
+	}, statusTables()...)
 }
 
 // cleanText deletes a batch, those that are due first. Nodes that clean at the

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/provider/statuslist"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
 	"github.com/gatehouse-id/gatehouse/storage/storagetest"
@@ -30,6 +31,8 @@ func dirty(t *testing.T, d *DB, clock *time.Time, each int) (w *storagetest.Worl
 			t.Fatalf("%v, %v", ok, err)
 		}
 	}
+	list, err := d.TakeStatusIndexes(t.Context(), "https://a", "ES256", statusBlock)
+	check(true, err)
 	for i := range 2 * each {
 		due := int64(1)
 		if i%2 == 0 {
@@ -51,6 +54,8 @@ func dirty(t *testing.T, d *DB, clock *time.Time, each int) (w *storagetest.Worl
 			kept = append(kept, s.ID, f.ID, c.GrantID, g.ID)
 		}
 		check(d.UseAssertion(t.Context(), "app", g.ID.String(), now-int64(time.Hour/time.Millisecond)+due))
+		at := statuslist.Place{List: list.List, Index: int64(i)}
+		check(true, d.InsertStatusEntry(t.Context(), statusEntry(at, "jti", now-int64(10*time.Minute/time.Millisecond)+due)))
 		// The rows of the other tables get their times from the clock.
 		back := time.Duration(0)
 		if due < 0 {
@@ -86,10 +91,11 @@ func TestAttack_246_CleanRemovesWhatIsDueInSmallBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		want, batches := map[string]int{}, map[string]int{}
-		for _, table := range []string{"sessions", "flows", "codes", "grants", "used_assertions", "short_lived", "rate_limits", "revocations"} {
+		for _, table := range []string{"sessions", "flows", "codes", "grants", "used_assertions", "short_lived", "rate_limits", "revocations", "status_entries"} {
 			want[table], batches[table] = each, 3 // 3 + 3 + 1
 		}
 		want["sessions"]++ // the world's own is old
+		want["status_lists"], batches["status_lists"] = 0, 1
 		if diff := cmp.Diff(want, removed); diff != "" {
 			t.Errorf("removed (-want +got):\n%s", diff)
 		}

@@ -24,9 +24,9 @@ type Options struct {
 	// Marker is the path of a file beside a SQLite database that remembers
 	// timeline and position, to reveal a restored backup (L24). Empty means none.
 	Marker string
-	// Published is called after a commit that appended rows to the ledger. It
-	// must not block. It may be nil.
-	Published func(ctx context.Context, timeline string, rows []revocation.Row)
+	// Committed is told where the ledger's counter stands after a commit that moved
+	// it: Position, Change and Timeline. It must not block. It may be nil.
+	Committed func(h revocation.Head)
 	// Trace is told the text of every round trip, never its arguments; several
 	// statements in one are separated by ";\n". It is called by many goroutines
 	// and must not block. It may be nil.
@@ -50,6 +50,8 @@ type engine interface {
 	// begin starts a transaction; finish it by commit or rollback.
 	begin(ctx context.Context) (engineTx, error)
 	execRelaxed(ctx context.Context, st *statement, args []any) (int64, error)
+	// watch is query on a connection that nothing else uses.
+	watch(ctx context.Context, st *statement, args []any, scan func(row scanner) error) error
 	ping(ctx context.Context) error
 	close()
 }

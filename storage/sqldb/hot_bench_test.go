@@ -67,6 +67,10 @@ func (h *hotPath) operations() map[string]func(ctx context.Context) error {
 			_, err := h.MachineStanding(ctx, w.Client.ID, []string{"posts:add"}, nil)
 			return err
 		},
+		"GrantPerson": func(ctx context.Context) error {
+			_, err := h.GrantPerson(ctx, h.grant.ID, false, w.At)
+			return err
+		},
 		"UserStanding": func(ctx context.Context) error {
 			_, _, err := h.UserStanding(ctx, w.User.Subject, w.At)
 			return err

@@ -16,8 +16,9 @@ func hotTexts(d *DB) map[string][]any {
 		sessionByToken: {b}, sessionByID: {i}, touchSession: {i, at, at}, sessionsOf: {i, at},
 		endSessionsOf: {i, i, at, ""}, endSession: {i, i, at, ""}, endSessionOf: {i, i, at, "", i},
 		consentOf: {i, i}, grantByID: {i}, grantsOf: {i},
-		insertCode:    {i, b, i, i, i, "", "", "", "", "", "", at, at, "", "", at, at},
-		rotateRefresh: {i, b, b, at, "", at}, dropCodes: {[]id.ID{i}},
+		insertCode:                            {i, b, i, i, i, "", "", "", "", "", "", at, at, "", "", at, at},
+		d.either(insertCodeAlone, insertCode): {i, b, i, i, i, "", "", "", "", "", "", at, at, "", "", at, at},
+		rotateRefresh:                         {i, b, b, at, "", at}, dropCodes: {[]id.ID{i}},
 		flowByID: {i}, updateFlow: {i, true, at, "sub", at, at},
 		getShortLived: {"", at}, deleteShortLived: {""},
 		giveBackLimit: {"", at, at, at}, refusedUntil: {""}, cutLimit: {"", at},
@@ -26,6 +27,7 @@ func hotTexts(d *DB) map[string][]any {
 		d.either(grantStandingPostgres, grantStandingSQLite): {i, at},
 		machineStanding: {i, false, []string{"a", "b"}, []string{"a"}},
 		d.either(userStandingPostgres, userStandingSQLite): {"sub", at},
+		d.either(grantPersonPostgres, grantPersonSQLite):   {i, true, at},
 	}
 	for where, arg := range map[string]any{
 		"id = $3": i, "user_id = $3": i, "client_id = $3": i, "session_id IN ids($3)": []id.ID{i},

@@ -133,24 +133,17 @@ func (d *DB) changing(ctx context.Context, f func(ctx context.Context) error) er
 
 // AppendAllAbove makes positions go on above the given one and writes a row of
 // kind All there: every access token refreshes once, also those that carry a
-// position which this database has lost (L8, L24).
+// position which this database has lost (L8, L24). Status lists begin anew as well:
+// places in them that were lost must be given to nobody else.
 func (d *DB) AppendAllAbove(ctx context.Context, position int64, reason string) error {
 	return d.InTx(ctx, func(ctx context.Context) error {
 		q := &d.txOf(ctx).queue
 		q.above = max(q.above, position)
+		if err := d.RetireStatusLists(ctx); err != nil {
+			return err
+		}
 		return d.Append(ctx, revocation.Entry{Kind: revocation.All, Reason: reason})
 	})
-}
-
-// publish tells of the rows that a commit has written.
-func (d *DB) publish(ctx context.Context, a advanced, rows []revocation.Row) {
-	if d.opts.Published == nil || len(rows) == 0 {
-		return
-	}
-	for i := range rows {
-		rows[i].Position = a.position - int64(len(rows)) + int64(i) + 1
-	}
-	d.opts.Published(ctx, a.timeline, rows)
 }
 
 // chunkHash is what a block of rows adds to the hash chain of the counter (L8):

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	readHead  = `SELECT position, change, floor, timeline FROM ledger_head WHERE id = 1`
+	readHead  = `SELECT position, change, floor, timeline, hash FROM ledger_head WHERE id = 1`
 	rowsAfter = `SELECT position, kind, key, audience, reason, at, expires_at FROM revocations
 WHERE position > $1 ORDER BY position LIMIT $2`
 
@@ -36,7 +36,7 @@ FROM ledger_head AS h WHERE h.id = 1`
 // Head reads the counter row.
 func (d *DB) Head(ctx context.Context) (revocation.Head, error) {
 	var h revocation.Head
-	err := d.queryRow(ctx, readHead, nil, &h.Position, &h.Change, &h.Floor, &h.Timeline)
+	err := d.queryRow(ctx, readHead, nil, &h.Position, &h.Change, &h.Floor, &h.Timeline, &h.Hash)
 	if err != nil {
 		return revocation.Head{}, fmt.Errorf("read the ledger's head: %w", err)
 	}

@@ -13,13 +13,13 @@ import (
 type step struct {
 	sql      string
 	args     []any
-	advances bool // returns position and timeline
+	advances bool // returns position, change and timeline
 }
 
 // advanced is what the counter said after it was advanced.
 type advanced struct {
-	position int64
-	timeline string // empty if nothing was appended
+	position, change int64
+	timeline         string // empty if the counter did not move
 }
 
 // The counter comes before everything that needs its position, and nothing after
@@ -27,18 +27,21 @@ type advanced struct {
 const (
 	advanceHead = `UPDATE ledger_head
 SET position = CASE WHEN position < $1 THEN $1 ELSE position END + $2, change = change + $3, hash = sha256(hash || $4)
-WHERE id = 1 RETURNING position, timeline`
-	bumpChange = `UPDATE ledger_head SET change = change + 1 WHERE id = 1`
+WHERE id = 1 RETURNING position, change, timeline`
+	bumpChange = `UPDATE ledger_head SET change = change + 1 WHERE id = 1 RETURNING position, change, timeline`
 	raiseFloor = `UPDATE ledger_head SET floor = $1 WHERE id = 1 AND floor < $1`
 
-	appendRowsPostgres = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at)
-SELECT h.position - $1 + t.n, t.kind, t.key, t.audience, t.reason, CAST($2 AS bigint), t.expires_at
+	// The counter's hash, which the statement before has moved, goes to the last row.
+	appendRowsPostgres = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at, chain)
+SELECT h.position - $1 + t.n, t.kind, t.key, t.audience, t.reason, CAST($2 AS bigint), t.expires_at,
+  CASE WHEN t.n = $1 THEN h.hash END
 FROM ledger_head AS h, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
   WITH ORDINALITY AS t (kind, key, audience, reason, expires_at, n)
 WHERE h.id = 1`
-	appendRowsSQLite = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at)
+	appendRowsSQLite = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at, chain)
 SELECT h.position - $1 + t.key + 1, json_extract(t.value, '$[0]'), json_extract(t.value, '$[1]'),
-  json_extract(t.value, '$[2]'), json_extract(t.value, '$[3]'), $2, json_extract(t.value, '$[4]')
+  json_extract(t.value, '$[2]'), json_extract(t.value, '$[3]'), $2, json_extract(t.value, '$[4]'),
+  CASE WHEN t.key + 1 = $1 THEN h.hash END
 FROM ledger_head AS h, json_each($3) AS t
 WHERE h.id = 1`
 )
@@ -62,8 +65,8 @@ WHERE consents.user_id = u.id AND consents.client_id = c.id`
 	stampSessions = `UPDATE sessions SET rev = (SELECT position FROM ledger_head WHERE id = 1) WHERE id IN ids($1)`
 )
 
-// steps returns what the commit must write, and the rows among it.
-func (q *queue) steps(d *DB) ([]step, []revocation.Row) {
+// steps returns what the commit must write.
+func (q *queue) steps(d *DB) []step {
 	var steps []step
 	if q.floor > 0 {
 		steps = append(steps, step{sql: raiseFloor, args: []any{q.floor}})
@@ -71,24 +74,37 @@ func (q *queue) steps(d *DB) ([]step, []revocation.Row) {
 	rows := q.rows(d)
 	if len(rows) == 0 {
 		if q.change {
-			steps = append(steps, step{sql: bumpChange})
+			steps = append(steps, step{sql: bumpChange, advances: true})
 		}
-		return steps, nil
+		return steps
 	}
 	locks, stamps := q.stampSteps()
 	if d.dialect == Postgres { // SQLite has locked everything
 		steps = append(locks, steps...)
 	}
 	change := 0
-	if q.change {
+	if q.change || q.stampsClients() {
 		change = 1
+	}
+	if q.above > 0 {
+		change = lostChanges
 	}
 	steps = append(
 		steps,
 		step{sql: advanceHead, args: []any{q.above, len(rows), change, chunkHash(rows)}, advances: true},
 		appendStep(d.dialect, rows),
 	)
-	return append(steps, stamps...), rows
+	return append(steps, stamps...)
+}
+
+// lostChanges is by how much the change counter jumps when a part of the ledger was
+// lost: it has gone back as well, and a number that it had before the loss must not
+// come again, or what nodes remember of that time would seem true.
+const lostChanges = 1 << 32
+
+// stampsClients: a stamp writes a column of clients, which are remembered.
+func (q *queue) stampsClients() bool {
+	return slices.ContainsFunc(q.stamps, func(s revocation.Stamp) bool { return s.Subject == revocation.ClientValidFrom })
 }
 
 // rows are the entries without their positions.

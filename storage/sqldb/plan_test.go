@@ -57,7 +57,7 @@ func domainTexts() []planned {
 		{sql: readHead},
 		{sql: rowsAfter, args: []any{at, 10}},
 		{sql: isRevoked, args: []any{at, names, "a", "a", "a", "a", "a", "a", names}},
-		{sql: purgeRows, args: []any{at, 10}},
+		{sql: purgeRows, args: []any{at, 10, at, at}},
 		{sql: bumpChange},
 		{sql: raiseFloor, args: []any{at}},
 		{sql: advanceHead, args: []any{at, 1, 1, []byte("x")}},

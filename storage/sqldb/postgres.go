@@ -20,6 +20,8 @@ var errNotCommitted = errors.New("the transaction had failed before and was roll
 type postgres struct {
 	db   *DB
 	pool *pgxpool.Pool
+	// tail holds one connection, for the ledger alone; it is opened when first used.
+	tail *pgxpool.Pool
 }
 
 func openPostgres(ctx context.Context, d *DB) (engine, error) {
@@ -57,12 +59,28 @@ func openPostgres(ctx context.Context, d *DB) (engine, error) {
 		pool.Close()
 		return nil, err
 	}
-	return &postgres{db: d, pool: pool}, nil
+	one := cfg.Copy()
+	one.MaxConns, one.MinConns = 1, 0
+	tail, err := pgxpool.NewWithConfig(ctx, one)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &postgres{db: d, pool: pool, tail: tail}, nil
 }
 
 func (p *postgres) ping(ctx context.Context) error { return p.pool.Ping(ctx) }
 
-func (p *postgres) close() { p.pool.Close() }
+func (p *postgres) close() {
+	p.tail.Close()
+	p.pool.Close()
+}
+
+func (p *postgres) watch(ctx context.Context, st *statement, args []any, scan func(row scanner) error) error {
+	p.db.traced(st.text)
+	rows, err := p.tail.Query(ctx, st.text, args...)
+	return collect(rows, err, scan)
+}
 
 func (p *postgres) exec(ctx context.Context, st *statement, args []any) (int64, error) {
 	p.db.traced(st.text)
@@ -165,7 +183,7 @@ func (t *postgresTx) commit(ctx context.Context, steps []step) (advanced, error)
 	for _, s := range steps {
 		q := b.Queue(t.db.statement(s.sql).text, t.db.bind(s.args)...)
 		if s.advances {
-			q.QueryRow(func(row pgx.Row) error { return row.Scan(&a.position, &a.timeline) })
+			q.QueryRow(func(row pgx.Row) error { return row.Scan(&a.position, &a.change, &a.timeline) })
 		}
 	}
 	b.Queue("commit").Exec(func(tag pgconn.CommandTag) error {

@@ -257,6 +257,11 @@ func (l *lite) query(ctx context.Context, st *statement, args []any, scan func(r
 	return scanAll(rows, err, scan)
 }
 
+// watch reads like any other: readers never wait for the writer.
+func (l *lite) watch(ctx context.Context, st *statement, args []any, scan func(row scanner) error) error {
+	return l.query(ctx, st, args, scan)
+}
+
 func (l *lite) queryHeld(ctx context.Context, st *statement, args []any, scan func(row scanner) error) error {
 	l.db.traced(st.text)
 	prepared, err := l.write(ctx, st.text)

@@ -193,7 +193,7 @@ func audienceLines(text string) ([]granting.Audience, error) {
 }
 
 func audienceLine(line string) (granting.Audience, error) {
-	var fields [4]string
+	var fields [5]string
 	for i, f := range strings.SplitN(line, "\t", len(fields)) {
 		fields[i] = f
 	}
@@ -203,6 +203,6 @@ func audienceLine(line string) (granting.Audience, error) {
 	}
 	return granting.Audience{
 		URI: fields[0], TokenLifetime: lifetime, TokenAlgorithm: fields[2],
-		AuthenticationClaims: fields[3] == "1",
+		AuthenticationClaims: fields[3] == "1", StatusList: fields[4] == "1",
 	}, nil
 }

@@ -20,8 +20,11 @@ const (
 
 const (
 	audienceText = `a.audience || '` + "\t" + `' || a.token_lifetime || '` + "\t" + `' || a.token_algorithm || '` + "\t" +
-		`' || CASE WHEN a.authentication_claims THEN 1 ELSE 0 END`
-	audiences     = `(SELECT COALESCE(string_agg(` + audienceText + `, '` + "\n" + `'), '') FROM apis a WHERE a.disabled_at = 0 AND a.audience`
+		`' || CASE WHEN a.authentication_claims THEN 1 ELSE 0 END || '` + "\t" + `' || CASE WHEN a.status_list THEN 1 ELSE 0 END`
+	audiences = `(SELECT COALESCE(string_agg(` + audienceText + `, '` + "\n" + `'), '') FROM apis a WHERE a.disabled_at = 0 AND a.audience`
+	// Most requests name no resource, and then nothing is looked up.
+	anyResources  = `CASE WHEN `
+	orAudiences   = ` = '' THEN '' ELSE ` + audiences
 	permissionsOf = ` FROM permissions p JOIN apis a ON a.id = p.api_id AND a.disabled_at = 0`
 )
 
@@ -56,8 +59,8 @@ LEFT JOIN consents k ON k.user_id = u.id AND k.client_id = COALESCE(c.client_id,
 WHERE h.id = 1`
 	codeScopes           = `COALESCE(c.scopes, g.scopes)`
 	codeResources        = `COALESCE(c.resources, g.resources)`
-	codeStandingPostgres = codeStandingHead + wordsPostgres + codeScopes + endWordsPG + `), ` + audiences + wordsPostgres + codeResources + endWordsPG + `)` + codeStandingFrom
-	codeStandingSQLite   = codeStandingHead + wordsSQLite + codeScopes + endWordsLite + `), ` + audiences + wordsSQLite + codeResources + endWordsLite + `)` + codeStandingFrom
+	codeStandingPostgres = codeStandingHead + wordsPostgres + codeScopes + endWordsPG + `), ` + anyResources + codeResources + orAudiences + wordsPostgres + codeResources + endWordsPG + `) END` + codeStandingFrom
+	codeStandingSQLite   = codeStandingHead + wordsSQLite + codeScopes + endWordsLite + `), ` + anyResources + codeResources + orAudiences + wordsSQLite + codeResources + endWordsLite + `) END` + codeStandingFrom
 )
 
 const (
@@ -68,8 +71,8 @@ JOIN users u ON u.id = g.user_id
 LEFT JOIN sessions s ON s.id = g.session_id
 LEFT JOIN consents k ON k.user_id = g.user_id AND k.client_id = g.client_id
 WHERE h.id = 1`
-	grantStandingPostgres = grantStandingHead + wordsPostgres + `g.scopes` + endWordsPG + `), ` + audiences + wordsPostgres + `g.resources` + endWordsPG + `)` + grantStandingFrom
-	grantStandingSQLite   = grantStandingHead + wordsSQLite + `g.scopes` + endWordsLite + `), ` + audiences + wordsSQLite + `g.resources` + endWordsLite + `)` + grantStandingFrom
+	grantStandingPostgres = grantStandingHead + wordsPostgres + `g.scopes` + endWordsPG + `), ` + anyResources + `g.resources` + orAudiences + wordsPostgres + `g.resources` + endWordsPG + `) END` + grantStandingFrom
+	grantStandingSQLite   = grantStandingHead + wordsSQLite + `g.scopes` + endWordsLite + `), ` + anyResources + `g.resources` + orAudiences + wordsSQLite + `g.resources` + endWordsLite + `) END` + grantStandingFrom
 )
 
 // A machine holds what it was given itself, without end. $2 says whether all of

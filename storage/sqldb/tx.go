@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
 // maxTries is how often a transaction runs that lost a deadlock or a
@@ -77,10 +79,10 @@ func (d *DB) tryTx(ctx context.Context, f func(ctx context.Context) error) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	steps, entries := t.queue.steps(d)
+	steps := t.queue.steps(d)
 	committing = true
 	// From here on the caller's impatience no longer counts: a commit that is cut
-	// off may have happened or not, and its rows would not be published. The
+	// off may have happened or not, and nobody would be told of it. The
 	// database's own timeouts bound it.
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
@@ -88,7 +90,9 @@ func (d *DB) tryTx(ctx context.Context, f func(ctx context.Context) error) error
 	if err != nil {
 		return fmt.Errorf("commit: %w", mapped(err))
 	}
-	d.publish(detached, a, entries)
+	if a.timeline != "" && d.opts.Committed != nil {
+		d.opts.Committed(revocation.Head{Position: a.position, Change: a.change, Timeline: a.timeline})
+	}
 	return nil
 }
 

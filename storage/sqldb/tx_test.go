@@ -21,47 +21,46 @@ func aUser(name string) *accounts.User {
 	return &accounts.User{ID: id.New(), Subject: name, Username: name, UsernameKey: name}
 }
 
-// published collects what Options.Published is told.
-type published struct {
-	mu       sync.Mutex
-	timeline string
-	rows     []revocation.Row
+// committed collects what Options.Committed is told.
+type committed struct {
+	mu    sync.Mutex
+	heads []revocation.Head
 }
 
-func (p *published) option(o *Options) {
-	o.Published = func(_ context.Context, timeline string, rows []revocation.Row) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.timeline, p.rows = timeline, append(p.rows, rows...)
+func (c *committed) option(o *Options) {
+	o.Committed = func(h revocation.Head) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.heads = append(c.heads, h)
 	}
 }
 
-func TestPublished(t *testing.T) {
+func TestCommitted(t *testing.T) {
 	onBoth(t, func(t *testing.T, open opener) {
-		var p published
-		d := open(t, p.option)
+		var c committed
+		d := open(t, c.option)
 		ctx := t.Context()
-		for range 2 {
-			err := d.InTx(ctx, func(ctx context.Context) error {
-				return errors.Join(
-					d.Append(ctx, oneRow, revocation.Entry{Kind: revocation.All}),
-					d.BumpChange(ctx),
-					d.InsertUser(ctx, aUser(id.New().String())),
-				)
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		rows, err := d.After(ctx, 0, 10)
+		before, err := d.Head(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(rows, p.rows); diff != "" || len(rows) != 4 {
-			t.Errorf("published is not what was written:\n%s", diff)
+		for _, f := range []func(ctx context.Context) error{
+			func(ctx context.Context) error { return d.Append(ctx, oneRow, revocation.Entry{Kind: revocation.All}) },
+			d.BumpChange,
+			func(ctx context.Context) error { return d.InsertUser(ctx, aUser(id.New().String())) },
+			func(ctx context.Context) error { return errors.Join(d.Append(ctx, oneRow), d.BumpChange(ctx)) },
+		} {
+			if err := d.InTx(ctx, f); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if h, err := d.Head(ctx); err != nil || p.timeline != h.Timeline {
-			t.Errorf("timeline %q, head %+v, %v", p.timeline, h, err)
+		head := func(position, change int64) revocation.Head {
+			return revocation.Head{Position: before.Position + position, Change: before.Change + change, Timeline: before.Timeline}
+		}
+		// A user is in no cache: nothing is told of it.
+		want := []revocation.Head{head(2, 0), head(2, 1), head(3, 2)}
+		if diff := cmp.Diff(want, c.heads); diff != "" {
+			t.Errorf("told otherwise than written:\n%s", diff)
 		}
 	})
 }
@@ -69,7 +68,7 @@ func TestPublished(t *testing.T) {
 // TestFailedCommit: a statement that failed inside the function, and whose error
 // the function forgot, must not let the rest be committed.
 func TestFailedCommit(t *testing.T) {
-	var p published
+	var p committed
 	d := openerOf(postgresURL(t))(t, p.option)
 	ctx := t.Context()
 	for name, f := range map[string]func(ctx context.Context) error{
@@ -90,8 +89,8 @@ func TestFailedCommit(t *testing.T) {
 	if _, err := d.UserBySubject(ctx, "x"); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("its user is there: %v", err)
 	}
-	if len(p.rows) != 0 {
-		t.Errorf("published %+v", p.rows)
+	if len(p.heads) != 0 {
+		t.Errorf("published %+v", p.heads)
 	}
 }
 
@@ -99,7 +98,7 @@ func TestFailedCommit(t *testing.T) {
 // committed either.
 func TestFailedCommit_Steps(t *testing.T) {
 	onBoth(t, func(t *testing.T, open opener) {
-		var p published
+		var p committed
 		d := open(t, p.option)
 		ctx := t.Context()
 		// The next position is taken, which cannot happen but for corruption.
@@ -115,8 +114,8 @@ func TestFailedCommit_Steps(t *testing.T) {
 		if _, err := d.UserBySubject(ctx, "x"); !errors.Is(err, accounts.ErrNotFound) {
 			t.Errorf("its user is there: %v", err)
 		}
-		if h, err := d.Head(ctx); h.Position != 0 || err != nil || len(p.rows) != 0 {
-			t.Errorf("head %+v, %v, published %+v", h, err, p.rows)
+		if h, err := d.Head(ctx); h.Position != 0 || err != nil || len(p.heads) != 0 {
+			t.Errorf("head %+v, %v, published %+v", h, err, p.heads)
 		}
 		if err := d.InsertUser(ctx, aUser("y")); err != nil {
 			t.Errorf("the database is not usable any more: %v", err)

@@ -23,6 +23,7 @@ func Standings(t *testing.T, open Nodes) {
 		"a session that was purged":    standingOfPurgedSession,
 		"the position in it":           standingPosition,
 		"a person and their groups":    userStanding,
+		"the person of a grant":        grantPerson,
 		"all kinds of standings agree": standingsAgree,
 		"scopes with odd characters":   oddScopes,
 	})
@@ -222,6 +223,41 @@ func userStanding(t *testing.T, w *World) {
 	}
 	if _, _, err := w.UserStanding(t.Context(), "nobody", w.At); !errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("nobody: %v", err)
+	}
+}
+
+func grantPerson(t *testing.T, w *World) {
+	w.Join(t, w.AddGroup(t, "b \"quoted\", with\ttab\nand line"), 0)
+	w.Join(t, w.AddGroup(t, "a"), w.At+1)
+	w.Join(t, w.AddGroup(t, "ended"), w.At)
+	g := w.Grant("openid")
+	g.Claims = `{"userinfo":{}}`
+	mustRedeem(t, w, g)
+	person := func(groups bool) *granting.Person {
+		t.Helper()
+		p, err := w.GrantPerson(t.Context(), g.ID, groups, w.At)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	got := person(false)
+	if diff := cmp.Diff(&granting.Person{Mark: w.standing(t, nil, nil).Mark, User: w.User, Claims: g.Claims}, got); diff != "" {
+		t.Errorf("person (-want +got):\n%s", diff)
+	}
+	k := w.Consent("openid")
+	if err := w.PutConsent(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	got = person(true)
+	if diff := cmp.Diff(k, got.Consent); diff != "" {
+		t.Errorf("consent (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a", "b \"quoted\", with\ttab\nand line"}, got.Groups); diff != "" {
+		t.Errorf("groups (-want +got):\n%s", diff)
+	}
+	if _, err := w.GrantPerson(t.Context(), id.New(), true, w.At); !errors.Is(err, accounts.ErrNotFound) {
+		t.Errorf("no grant: %v", err)
 	}
 }
 

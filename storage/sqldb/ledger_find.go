@@ -1,0 +1,59 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatehouse-id/gatehouse/revocation"
+)
+
+const (
+	rowColumns = `SELECT position, kind, key, audience, reason, at, expires_at FROM revocations`
+	rowAt      = rowColumns + ` WHERE position = $1`
+	newestRow  = rowColumns + ` WHERE key = $1 AND kind = $2 ORDER BY position DESC LIMIT 1`
+
+	auditOf = `SELECT id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, details, request_id, address
+FROM audit WHERE target_kind = $1 AND target_id = $2 AND at BETWEEN $3 AND $4 ORDER BY id`
+)
+
+// RowAt returns the ledger's row at a position, or accounts.ErrNotFound when it
+// was dropped or never written.
+func (d *DB) RowAt(ctx context.Context, position int64) (revocation.Row, error) {
+	return d.oneRow(ctx, rowAt, position)
+}
+
+// NewestRow returns the newest row of a kind with a key, or accounts.ErrNotFound.
+func (d *DB) NewestRow(ctx context.Context, kind revocation.Kind, key string) (revocation.Row, error) {
+	return d.oneRow(ctx, newestRow, key, kind)
+}
+
+func (d *DB) oneRow(ctx context.Context, sql string, args ...any) (revocation.Row, error) {
+	var r revocation.Row
+	err := d.queryRow(ctx, sql, args, &r.Position, &r.Kind, &r.Key, &r.Audience, &r.Reason, &r.At, &r.ExpiresAt)
+	if err != nil {
+		return r, fmt.Errorf("find a row of the ledger: %w", err)
+	}
+	return r, nil
+}
+
+// AuditOf returns the events about one target between two times, in Unix
+// milliseconds, oldest first.
+func (d *DB) AuditOf(ctx context.Context, kind, target string, from, to int64) ([]AuditEntry, error) {
+	var entries []AuditEntry
+	err := d.query(ctx, auditOf, func(row scanner) error {
+		e, err := scanAudit(row)
+		entries = append(entries, e)
+		return err
+	}, kind, target, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read audit events: %w", err)
+	}
+	return entries, nil
+}
+
+func scanAudit(row scanner) (AuditEntry, error) {
+	var e AuditEntry
+	err := row.Scan(&e.ID, &e.At, &e.Actor.Kind, &e.Actor.ID, &e.Actor.Name, &e.Action,
+		&e.TargetKind, &e.TargetID, object{&e.Details}, &e.RequestID, &e.Address)
+	return e, err
+}
