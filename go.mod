@@ -3,7 +3,10 @@ module github.com/gatehouse-id/gatehouse
 go 1.26.0
 
 // Some npm packages carry Go files.
-ignore ./internal/endtoend/node/node_modules
+ignore (
+	./examples/express-posts/node_modules
+	./internal/endtoend/node/node_modules
+)
 
 require (
 	github.com/BurntSushi/toml v1.6.0

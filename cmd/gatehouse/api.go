@@ -56,6 +56,7 @@ type apiAnswer struct {
 	Audience     string             `json:"audience"`
 	Name         string             `json:"name"`
 	Disabled     bool               `json:"disabled"`
+	StatusList   bool               `json:"status_list"`
 	Permissions  []permissionAnswer `json:"permissions"`
 	ClientID     string             `json:"client_id,omitempty"`
 	ClientSecret string             `json:"client_secret,omitempty"` // only when it was made
@@ -63,7 +64,8 @@ type apiAnswer struct {
 
 func apiAnswerOf(a *accounts.API) apiAnswer {
 	out := apiAnswer{
-		Audience: a.Audience, Name: a.Name, Disabled: a.DisabledAt != 0, ClientID: a.ResourceServer, Permissions: []permissionAnswer{},
+		Audience: a.Audience, Name: a.Name, Disabled: a.DisabledAt != 0, StatusList: a.StatusList, ClientID: a.ResourceServer,
+		Permissions: []permissionAnswer{},
 	}
 	for _, p := range a.Permissions {
 		out.Permissions = append(out.Permissions, permissionAnswer{p.Name, p.Description})
@@ -92,11 +94,12 @@ type apiCreate struct {
 	whichAPI
 	Name       string   `required:"" help:"What people know it by."`
 	Permission []string `sep:"none" placeholder:"NAME=TEXT" help:"A permission and what it lets people do; repeatable."`
+	StatusList bool     `help:"Tokens name their place in a token status list, for servers that follow no feed."`
 }
 
 // Run makes an API.
 func (a *apiCreate) Run(c *call) error {
-	n := accounts.NewAPI{Audience: a.Audience, Name: a.Name}
+	n := accounts.NewAPI{Audience: a.Audience, Name: a.Name, StatusList: a.StatusList}
 	for _, text := range a.Permission {
 		p, err := parsePermission(text)
 		if err != nil {
@@ -158,6 +161,9 @@ func (a *apiShow) Run(c *call) error {
 			{"audience", answer.Audience},
 			{"name", strings.TrimSpace(answer.Name + " " + mark(answer.Disabled, "(disabled)"))},
 			{"client_id", answer.ClientID},
+		}
+		if answer.StatusList {
+			rows = append(rows, []string{"status_list", "yes"})
 		}
 		for _, p := range answer.Permissions {
 			rows = append(rows, []string{"permission", p.Name, p.Description})

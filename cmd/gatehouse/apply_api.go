@@ -15,6 +15,7 @@ type wantedAPI struct {
 	TokenLifetime        *milliseconds      `yaml:"token_lifetime"`
 	TokenAlgorithm       *string            `yaml:"token_algorithm"`
 	AuthenticationClaims *bool              `yaml:"authentication_claims"`
+	StatusList           *bool              `yaml:"status_list"`
 	Permissions          []wantedPermission `yaml:"permissions"`
 }
 
@@ -55,6 +56,7 @@ func (a *applier) createAPI(ctx context.Context, w wantedAPI) error {
 	n := accounts.NewAPI{
 		Audience: w.Audience, Name: w.Name, TokenLifetime: int64(value(w.TokenLifetime)),
 		TokenAlgorithm: value(w.TokenAlgorithm), AuthenticationClaims: value(w.AuthenticationClaims),
+		StatusList: value(w.StatusList),
 	}
 	for _, p := range w.Permissions {
 		n.Permissions = append(n.Permissions, p.domain())
@@ -71,6 +73,7 @@ func (a *applier) createAPI(ctx context.Context, w wantedAPI) error {
 func (a *applier) updateAPI(ctx context.Context, found *accounts.API, w wantedAPI) ([]string, error) {
 	next := accounts.APISettings{
 		TokenLifetime: (*int64)(w.TokenLifetime), TokenAlgorithm: w.TokenAlgorithm, AuthenticationClaims: w.AuthenticationClaims,
+		StatusList: w.StatusList,
 	}
 	if w.Name != "" {
 		next.Name = &w.Name

@@ -26,6 +26,8 @@ type wantedClient struct {
 	JWKS                   *string  `yaml:"jwks"`
 	RedirectURIs           []string `yaml:"redirect_uris"`
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris"`
+	BackchannelLogoutURI   *string  `yaml:"backchannel_logout_uri"`
+	BackchannelSession     *bool    `yaml:"backchannel_logout_session_required"`
 	Scopes                 []string `yaml:"scopes"`
 	OptionalScopes         []string `yaml:"optional_scopes"`
 	Permissions            []string `yaml:"permissions"`
@@ -126,6 +128,7 @@ func (a *applier) createClient(ctx context.Context, w wantedClient) error {
 	made, text, err := a.clients.Register(ctx, a.by, accounts.Registration{
 		ClientID: w.ClientID, Name: cmp.Or(w.Name, w.ClientID), Type: accounts.ClientType(w.Type), AuthMethod: c.AuthMethod, JWKS: c.JWKS,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, Scopes: c.Scopes,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired,
 		OptionalScopes: c.OptionalScopes, Permissions: c.Permissions, VisibleGroups: c.VisibleGroups,
 		HomeURI: c.HomeURI, LogoURI: c.LogoURI, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI,
 		IDTokenAlgorithm: c.IDTokenAlgorithm, FirstParty: c.FirstParty, WithoutPKCE: !c.RequirePKCE, RequirePAR: c.RequirePAR,
@@ -161,6 +164,8 @@ func (w wantedClient) put(c *accounts.Client) []string {
 	note("jwks", set(&c.JWKS, w.JWKS))
 	note("redirect_uris", setList(&c.RedirectURIs, w.RedirectURIs))
 	note("post_logout_redirect_uris", setList(&c.PostLogoutRedirectURIs, w.PostLogoutRedirectURIs))
+	note("backchannel_logout_uri", set(&c.BackchannelLogoutURI, w.BackchannelLogoutURI))
+	note("backchannel_logout_session_required", set(&c.BackchannelLogoutSessionRequired, w.BackchannelSession))
 	note("scopes", setList(&c.Scopes, w.allScopes()))
 	note("optional_scopes", setList(&c.OptionalScopes, w.OptionalScopes))
 	note("permissions", setList(&c.Permissions, w.Permissions))

@@ -18,6 +18,8 @@ type clientCreate struct {
 	Type                  string   `required:"" enum:"web,spa,native,machine" help:"web (has a server), spa (in the browser), native (on a device) or machine (acts for itself)."`
 	RedirectURI           []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where people come back to; repeatable."`
 	PostLogoutRedirectURI []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where people come after signing out; repeatable."`
+	BackchannelLogoutURI  string   `name:"backchannel-logout-uri" placeholder:"URI" help:"Where it is told that a session of a person has ended."`
+	BackchannelSession    bool     `name:"backchannel-logout-session-required" help:"Tell it only with the id of the session."`
 	Scope                 []string `sep:"none" placeholder:"\"A B\"" help:"Scopes that it may ask for; for a machine, the permissions that it holds."`
 	OptionalScope         []string `name:"optional-scope" sep:"none" placeholder:"\"C\"" help:"Scopes that it may ask besides, and that a person may leave out."`
 	AuthMethod            string   `name:"auth-method" enum:",none,client_secret,private_key_jwt" default:"" help:"none, client_secret or private_key_jwt; by default what fits the type."`
@@ -71,6 +73,7 @@ func (n *clientCreate) registration() (accounts.Registration, error) {
 	r := accounts.Registration{
 		Name: n.Name, Type: accounts.ClientType(n.Type), AuthMethod: n.AuthMethod,
 		RedirectURIs: n.RedirectURI, PostLogoutRedirectURIs: n.PostLogoutRedirectURI,
+		BackchannelLogoutURI: n.BackchannelLogoutURI, BackchannelLogoutSessionRequired: n.BackchannelSession,
 		Scopes: split(n.Scope), OptionalScopes: split(n.OptionalScope), VisibleGroups: n.VisibleGroup, TokenEndpointAudience: n.TokenEndpointAudience,
 		IDTokenAlgorithm: n.IDTokenAlg, FirstParty: n.FirstParty, WithoutPKCE: n.NoPKCE, RequirePAR: n.RequirePAR,
 	}

@@ -55,6 +55,9 @@ type demo struct {
 	API      string `json:"api"`
 
 	secret secret.Text
+	// With these the demo API follows the ledger.
+	apiClientID string
+	apiSecret   secret.Text
 }
 
 // unfinished marks a database as dev's before the first account is made.
@@ -113,11 +116,23 @@ func (d *domain) findDemo(ctx context.Context, fact string, now *demo) (*demo, e
 	if err := d.prepare(ctx); err != nil {
 		return nil, err
 	}
-	var err error
-	if before.secret, err = d.demoSecret(ctx, before.ClientID); err != nil {
+	if err := d.readDemoSecrets(ctx, &before); err != nil {
 		return nil, err
 	}
 	return &before, nil
+}
+
+func (d *domain) readDemoSecrets(ctx context.Context, of *demo) error {
+	api, err := d.db.APIByAudience(ctx, of.API)
+	if err != nil {
+		return fmt.Errorf("demo API: %w", err)
+	}
+	of.apiClientID = api.ResourceServer
+	if of.apiSecret, err = d.demoSecret(ctx, of.apiClientID, demoAPISecret); err != nil {
+		return err
+	}
+	of.secret, err = d.demoSecret(ctx, of.ClientID, demoAppSecret)
+	return err
 }
 
 // makeDemo makes keys and accounts side by side: both cost time on all cores.
@@ -143,7 +158,7 @@ func (d *domain) makeDemo(ctx context.Context, made *demo) error {
 		return err
 	}
 	made.ClientID = client
-	if made.secret, err = d.demoSecret(ctx, client); err != nil {
+	if err := d.readDemoSecrets(ctx, made); err != nil {
 		return err
 	}
 	fact, err := json.Marshal(made)
@@ -174,13 +189,18 @@ func (d *domain) ensureDemoUser(ctx context.Context, u demoAccount) (string, err
 
 // makeDemoRights makes the API, the group and who is in it, and bans whom it should.
 func (d *domain) makeDemoRights(ctx context.Context, audience string, users []demoAccount, subjects []string) error {
-	_, _, _, err := d.apis.Create(ctx, demoActor(), accounts.NewAPI{
+	_, _, text, err := d.apis.Create(ctx, demoActor(), accounts.NewAPI{
 		Audience: audience, Name: "Posts", Permissions: []accounts.NewPermission{
 			{Name: posts.PermissionAdd, Description: "Add posts"},
 			{Name: posts.PermissionDelete, Description: "Delete posts"},
 		},
 	})
-	if err != nil && !errors.Is(err, accounts.ErrConflict) {
+	switch {
+	case err == nil:
+		if err := d.keepDemoSecret(demoAPISecret, text); err != nil {
+			return err
+		}
+	case !errors.Is(err, accounts.ErrConflict):
 		return fmt.Errorf("API: %w", err)
 	}
 	if _, err := d.groups.Create(ctx, demoActor(), demoGroup, "May add posts"); err != nil && !errors.Is(err, accounts.ErrConflict) {
@@ -219,35 +239,46 @@ func (d *domain) ensureDemoClient(ctx context.Context, made *demo) (string, erro
 	if err != nil {
 		return "", fmt.Errorf("client: %w", err)
 	}
-	err = config.WriteOnce(d.demoSecretFile(), []byte(text.Reveal()+"\n"))
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("keep the demo app's secret: %w", err)
-	}
-	return client.ClientID, nil
+	return client.ClientID, d.keepDemoSecret(demoAppSecret, text)
 }
 
-func (d *domain) demoSecretFile() string { return filepath.Join(d.cfg.DataDir, "demo-app-secret") }
+// Files in the data folder that hold the secrets of the demo's clients.
+const (
+	demoAppSecret = "demo-app-secret"
+	demoAPISecret = "demo-api-secret"
+)
 
-// demoSecret reads the demo app's secret. If it is lost, or is another
-// database's, the app gets a new one.
-func (d *domain) demoSecret(ctx context.Context, clientID string) (secret.Text, error) {
+// keepDemoSecret writes a secret, unless the file is there: then demoSecret finds
+// out that it is another one.
+func (d *domain) keepDemoSecret(file string, text secret.Text) error {
+	err := config.WriteOnce(filepath.Join(d.cfg.DataDir, file), []byte(text.Reveal()+"\n"))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("keep the demo's secret: %w", err)
+	}
+	return nil
+}
+
+// demoSecret reads the secret of one of the demo's clients. If it is lost, or is
+// another database's, the client gets a new one.
+func (d *domain) demoSecret(ctx context.Context, clientID, file string) (secret.Text, error) {
 	client, _, err := d.db.ClientByID(ctx, clientID, d.now().UnixMilli())
 	if err != nil {
-		return "", fmt.Errorf("demo app: %w", err)
+		return "", fmt.Errorf("demo client: %w", err)
 	}
-	kept, err := os.ReadFile(d.demoSecretFile())
+	path := filepath.Join(d.cfg.DataDir, file)
+	kept, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("demo app's secret: %w", err)
+		return "", fmt.Errorf("the demo's secret: %w", err)
 	}
 	text := secret.Text(strings.TrimSpace(string(kept)))
 	if ok, err := d.clients.VerifySecret(ctx, client, text); ok || err != nil {
 		return text, err
 	}
-	if err := os.Remove(d.demoSecretFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("demo app's secret: %w", err)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("the demo's secret: %w", err)
 	}
 	if text, err = d.clients.RotateSecret(ctx, demoActor(), clientID, 0); err != nil {
-		return "", fmt.Errorf("demo app's secret: %w", err)
+		return "", fmt.Errorf("the demo's secret: %w", err)
 	}
-	return text, config.WriteOnce(d.demoSecretFile(), []byte(text.Reveal()+"\n"))
+	return text, d.keepDemoSecret(file, text)
 }

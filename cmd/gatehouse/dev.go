@@ -35,6 +35,7 @@ func (devCommand) Run(c *call) error {
 	if err := cfg.EnsureFolder(); err != nil { // the demo app's secret is kept there
 		return err
 	}
+	cfg.OutboundPrivate = true // whatever an app of somebody's own says, it is on this machine
 	log := c.newLogger(cfg, "text")
 	d, err := openDomain(c.ctx, cfg, log, c.now, true)
 	if err != nil {
@@ -49,7 +50,12 @@ func (devCommand) Run(c *call) error {
 	if err != nil {
 		return err
 	}
-	beside, err := demoServers(c.ctx, cfg, made, log)
+	verifier, err := demoVerifier(cfg, made, log)
+	if err != nil {
+		return err
+	}
+	defer verifier.Close()
+	beside, err := demoServers(c.ctx, cfg, made, verifier, log)
 	if err != nil {
 		return err
 	}
@@ -69,15 +75,21 @@ func (devCommand) Run(c *call) error {
 	return nil
 }
 
-// demoServers are those of the demo app and of the demo API.
-func demoServers(ctx context.Context, cfg *config.Config, made *demo, log *slog.Logger) ([]*http.Server, error) {
+// demoVerifier checks the demo API's tokens, and follows what is taken back.
+func demoVerifier(cfg *config.Config, made *demo, log *slog.Logger) (*resource.Verifier, error) {
 	verifier, err := resource.New(resource.Config{
 		Issuer: cfg.Issuer.String(), Audience: made.API, MetadataURL: made.API + posts.MetadataPath,
+		ClientID: made.apiClientID, ClientSecret: made.apiSecret.Reveal(),
 		ScopesSupported: []string{posts.PermissionAdd, posts.PermissionDelete}, Logger: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("demo API: %w", err)
 	}
+	return verifier, nil
+}
+
+// demoServers are those of the demo app and of the demo API.
+func demoServers(ctx context.Context, cfg *config.Config, made *demo, verifier *resource.Verifier, log *slog.Logger) ([]*http.Server, error) {
 	app, err := webapp.New(webapp.Config{
 		Issuer: cfg.Issuer.String(), ClientID: made.ClientID, ClientSecret: made.secret.Reveal(),
 		URL: made.App, API: made.API, Log: log,

@@ -41,7 +41,7 @@ func TestDevTwice(t *testing.T) {
 			t.Errorf("%s start ended with %d\n%s", name, code, r.stderr)
 		}
 	}
-	for _, file := range []string{"secret", "demo-app-secret", "gatehouse.db", "gatehouse.db-ledger"} {
+	for _, file := range []string{"secret", "demo-app-secret", "demo-api-secret", "gatehouse.db", "gatehouse.db-ledger"} {
 		if info, err := os.Stat(filepath.Join(dir, file)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", file, info, err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/provider/keys"
 	"github.com/gatehouse-id/gatehouse/revocation"
+	"github.com/gatehouse-id/gatehouse/signals"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
 )
@@ -40,6 +41,8 @@ type domain struct {
 	keyring *secret.Keyring
 	ring    *keys.Ring
 	keeper  *keys.Keeper
+	tail    *revocation.Tail // what this process knows of the ledger; serve runs it
+	repair  *accounts.Repair
 
 	users    *accounts.Users
 	groups   *accounts.Groups
@@ -106,8 +109,15 @@ func (d *domain) openStorage(ctx context.Context) error {
 		if d.redis, err = cache.OpenRedis(cache.RedisOptions{URL: d.cfg.RedisURL.Reveal(), Log: d.log}); err != nil {
 			return err
 		}
-		d.stream = newPublisher(d.redis, d.log)
-		opts.Published = d.stream.add
+		d.stream = newPublisher(d.redis, d.keyring, d.log)
+	}
+	opts.Committed = func(h revocation.Head) {
+		if d.tail != nil { // while it is opened nothing is committed
+			d.tail.Wrote(h.Position, h.Change)
+		}
+		if d.stream != nil {
+			d.stream.add(h)
+		}
 	}
 	db, err := sqldb.Open(ctx, opts)
 	if err != nil {
@@ -115,13 +125,26 @@ func (d *domain) openStorage(ctx context.Context) error {
 		return err
 	}
 	d.db = db
+	every := time.Second
+	if db.Dialect() == sqldb.SQLite {
+		// A command beside the server has no other way to tell it, and asking a file
+		// costs some microseconds.
+		every = 50 * time.Millisecond
+	}
+	d.tail = revocation.NewTail(revocation.Options{
+		Every:  every,
+		Source: db, Ledger: db, Now: d.now, Log: d.log,
+		Lost: func(ctx context.Context, position int64, rows []revocation.Row) error {
+			return d.repair.Apply(ctx, position, rows)
+		},
+	})
 	return nil
 }
 
 // build makes the services. It contacts nobody.
 func (d *domain) build() {
 	hasher := accounts.NewHasher(0, 0)
-	journal := accounts.Journal{Tx: d.db, Audit: d.db, Ledger: d.db, Now: d.now}
+	journal := accounts.Journal{Tx: d.db, Audit: d.db, Ledger: d.db, Now: d.now, Signals: signals.Writer{Jobs: d.db}}
 	d.users = &accounts.Users{Journal: journal, Store: d.db, Lister: d.db, Sessions: d.db, Grants: d.db, Hasher: hasher}
 	d.groups = &accounts.Groups{Journal: journal, Store: d.db, Members: d.db, Permissions: d.db, APIs: d.db, Users: d.db}
 	d.apis = &accounts.APIs{Journal: journal, Store: d.db, Permissions: d.db, Clients: d.db, Secrets: d.db, Keys: d.keyring}
@@ -134,6 +157,16 @@ func (d *domain) build() {
 		Store: d.db, Keyring: d.keyring, Now: d.now,
 		Revoke: func(ctx context.Context, kid, reason string) error {
 			return d.db.Append(ctx, revocation.Entry{Kind: revocation.Key, Key: kid, Reason: reason})
+		},
+	}
+	d.repair = &accounts.Repair{
+		Journal: journal, Head: d.db, Users: d.users, Sessions: d.sessions, Consents: d.consents, Clients: d.clients, Log: d.log,
+		Compromise: func(ctx context.Context, actor audit.Actor, kid, reason string) error {
+			_, err := d.keeper.Compromise(ctx, actor, kid, reason)
+			if errors.Is(err, keys.ErrUnknownKey) { // it was made after what the database remembers
+				return d.keeper.Revoke(ctx, kid, reason)
+			}
+			return err
 		},
 	}
 }

@@ -79,6 +79,9 @@ func (h *readiness) look(ctx context.Context) error {
 	if err := h.lookAtMigrations(ctx); err != nil {
 		return err
 	}
+	if _, err := h.tail.Point(ctx); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
 	set, err := h.ring.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("signing keys: %w", err)

@@ -55,6 +55,7 @@ type commandLine struct {
 	Apply   applyCommand   `cmd:"" help:"Make APIs, groups and clients as a file says."`
 	Doctor  doctorCommand  `cmd:"" help:"Check configuration, database, Redis, issuer, clock and keys."`
 	Version versionCommand `cmd:"" help:"Show the version."`
+	Guard   guardCommand   `cmd:"" help:"Check tokens for servers in other languages: for nginx, Traefik and Envoy, or as their proxy."`
 
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask the server on this machine whether it is ready; for containers."`
 

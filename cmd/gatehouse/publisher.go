@@ -2,64 +2,127 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
+	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
 )
 
-// waitingBatches is how many commits may wait for a slow Redis.
-const waitingBatches = 1024
-
-// publisher hands the ledger's rows to the Redis stream after their commit. The
-// stream is a hint (L4): what is lost costs others a second, so nothing waits for
-// it but the end of the process.
+// publisher tells other nodes, over Redis, where the ledger's counter stands after
+// a commit. It is a hint (L4): what is lost costs others a second, so nothing
+// waits for it but the end of the process. Of several that wait only the last is
+// told: it stands for all.
 type publisher struct {
 	redis   *cache.Redis
+	keyring *secret.Keyring
 	log     *slog.Logger
-	batches chan batch
+	latest  atomic.Pointer[revocation.Head]
+	wake    chan struct{}
 	ended   chan struct{}
 }
 
-type batch struct {
-	timeline string
-	rows     []cache.Row
-}
-
-func newPublisher(redis *cache.Redis, log *slog.Logger) *publisher {
-	p := &publisher{redis: redis, log: log, batches: make(chan batch, waitingBatches), ended: make(chan struct{})}
+func newPublisher(redis *cache.Redis, keyring *secret.Keyring, log *slog.Logger) *publisher {
+	p := &publisher{redis: redis, keyring: keyring, log: log, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go p.run()
 	return p
 }
 
-// add is sqldb's hook after a commit.
-func (p *publisher) add(ctx context.Context, timeline string, rows []revocation.Row) {
-	b := batch{timeline: timeline, rows: make([]cache.Row, len(rows))}
-	for i, r := range rows {
-		b.rows[i] = cache.Row{
-			Position: r.Position, Kind: string(r.Kind), Key: r.Key, Audience: r.Audience,
-			Reason: r.Reason, At: r.At, ExpiresAt: r.ExpiresAt,
+// add is told of every commit. It never blocks.
+func (p *publisher) add(h revocation.Head) {
+	for {
+		have := p.latest.Load()
+		if have != nil && have.Timeline == h.Timeline && have.Position >= h.Position && have.Change >= h.Change {
+			return
+		}
+		if p.latest.CompareAndSwap(have, &h) {
+			break
 		}
 	}
 	select {
-	case p.batches <- b:
+	case p.wake <- struct{}{}:
 	default:
-		p.log.WarnContext(ctx, "ledger rows not published: Redis is too slow", "rows", len(rows))
 	}
 }
 
 func (p *publisher) run() {
 	defer close(p.ended)
-	for b := range p.batches {
+	for range p.wake {
+		h := p.latest.Load()
+		if h == nil {
+			continue
+		}
+		m := cache.Moved{Timeline: h.Timeline, Position: h.Position, Change: h.Change, Proof: proofOf(p.keyring, h.Timeline, h.Position)}
 		// Publish bounds its own time.
-		if err := p.redis.Publish(context.Background(), b.timeline, b.rows); err != nil {
-			p.log.Warn("ledger rows not published", "rows", len(b.rows), "error", err)
+		if err := p.redis.Publish(context.Background(), m); err != nil {
+			p.log.Warn("other nodes were not told of a change, they look by themselves", "error", err)
 		}
 	}
 }
 
-// close publishes what waits. Nothing may be added any more.
+// close tells what waits. Nothing may be added any more.
 func (p *publisher) close() {
-	close(p.batches)
+	close(p.wake)
 	<-p.ended
+}
+
+const proofPurpose = "ledger position"
+
+// proofOf lets who finds a position in Redis believe that it was ours.
+func proofOf(keys *secret.Keyring, timeline string, position int64) string {
+	return base64.RawURLEncoding.EncodeToString(keys.MAC(proofPurpose, proven(timeline, position)...))
+}
+
+func proven(timeline string, position int64) [][]byte {
+	return [][]byte{[]byte(timeline), binary.BigEndian.AppendUint64(nil, uint64(position))}
+}
+
+// followRedis wakes the tail for each hint, until ctx ends.
+func (d *domain) followRedis(ctx context.Context) {
+	const pause = time.Second
+	for ctx.Err() == nil {
+		if err := d.redis.Follow(ctx, func(cache.Moved) { d.tail.Hint() }); err != nil {
+			d.log.WarnContext(ctx, "hints of other nodes are missed, the database is asked each second", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// recoverFromRedis compares the ledger with what Redis remembers of it, before
+// anything is minted: a backup that was restored while no node ran is found by
+// nobody else (L8). A Redis that does not answer knows nothing.
+func (d *domain) recoverFromRedis(ctx context.Context) error {
+	if d.redis == nil {
+		return nil
+	}
+	m, ok, err := d.redis.Last(ctx)
+	if err != nil {
+		d.log.WarnContext(ctx, "Redis cannot be asked how far the ledger went", "error", err)
+		return nil
+	}
+	proof, err := base64.RawURLEncoding.DecodeString(m.Proof)
+	if !ok || err != nil || !d.keyring.Verify(proofPurpose, proof, proven(m.Timeline, m.Position)...) {
+		return nil
+	}
+	head, err := d.db.Head(ctx)
+	if err != nil {
+		return err
+	}
+	// Another timeline is another deployment that used this Redis, or this one
+	// before its database was made anew: then its tokens' revs mean nothing here.
+	if head.Timeline == m.Timeline && head.Position >= m.Position || head.Timeline != m.Timeline && head.Position > m.Position {
+		return nil
+	}
+	if err := d.repair.Apply(ctx, m.Position, nil); err != nil {
+		return fmt.Errorf("repair the ledger: %w", err)
+	}
+	return nil
 }

@@ -36,6 +36,9 @@ func (s *serveCommand) Run(c *call) error {
 	case demo != "":
 		return errors.New(`this database holds the demo accounts of "gatehouse dev", whose password everybody knows: serve from another data folder or database`)
 	}
+	if err := d.recoverFromRedis(c.ctx); err != nil {
+		return err
+	}
 	if err := d.prepare(c.ctx); err != nil {
 		return err
 	}
@@ -54,12 +57,19 @@ func (a *app) run(ctx context.Context, ready func(), beside ...*http.Server) err
 	servers := beside
 	for _, addr := range addresses(ctx, a.cfg.Listen) {
 		// Each server adds HTTP/2 to its own copy.
-		servers = append(servers, web.Server(addr, a.handler, a.tls.Clone(), a.log))
+		server := web.Server(addr, a.handler, a.tls.Clone(), a.log)
+		server.RegisterOnShutdown(a.faces.feed.Drain)
+		servers = append(servers, server)
 	}
 	working, stop := context.WithCancel(ctx)
 	var workers sync.WaitGroup
 	workers.Go(func() { a.clean(working) })
 	workers.Go(func() { a.tendKeys(working) })
+	workers.Go(func() { _ = a.tail.Run(working) }) // it ends with its context alone
+	workers.Go(func() { a.faces.run(working) })
+	if a.redis != nil {
+		workers.Go(func() { a.followRedis(working) })
+	}
 	err := web.Run(ctx, grace, ready, servers...)
 	stop()
 	workers.Wait()

@@ -35,6 +35,7 @@ type app struct {
 	handler http.Handler
 	tls     *tls.Config // nil without
 	ready   *readiness
+	faces   *faces
 }
 
 // newApp builds everything. What it opened is closed by close, which is not needed
@@ -50,11 +51,13 @@ func newApp(d *domain) (*app, error) {
 	}
 	lifetimes := provider.DefaultLifetimes()
 	lifetimes.AccessToken = cfg.AccessTokenLifetime
+	lists := d.newStatusLists()
 	protocol := &provider.Provider{
 		Issuer: cfg.Issuer, Lifetimes: lifetimes, PasswordACR: accounts.ACRPassword,
 		Clients: d.db, Origins: d.db, Secrets: d.clients, Sessions: d.sessions, Standings: d.db, Grants: d.db, Flows: d.db,
 		Pushed: pushed{store}, Ledger: d.db, Consents: d.consents, Tokens: d.tokens, Keys: d.ring, Keyring: d.keyring,
 		Limiter: limits, Cookies: cookies, Pages: pages, Log: d.log, Now: d.now,
+		Tail: d.tail, Statuses: lists,
 	}
 	steps := &consent.Handler{
 		Issuer: cfg.Issuer, Flows: d.db, Clients: d.db, APIs: d.db, Holdings: holdings{d.db},
@@ -64,7 +67,7 @@ func newApp(d *domain) (*app, error) {
 		Sessions: d.sessions, Consents: d.consents, Remembered: d.db,
 		Cookies: cookies, Keyring: d.keyring, Pages: pages, Now: d.now,
 	}
-	a := &app{domain: d, ready: &readiness{domain: d}}
+	a := &app{domain: d, ready: &readiness{domain: d}, faces: d.newFaces(protocol, lists)}
 	router := web.NewRouter()
 	// The protocol first: its endpoints are asked most, and routes are tried in order.
 	if err := protocol.Mount(router, web.Pages); err != nil {
@@ -73,6 +76,7 @@ func newApp(d *domain) (*app, error) {
 	if err := steps.Mount(router, web.Pages); err != nil {
 		return nil, err
 	}
+	a.faces.mount(router)
 	a.mountRest(router, pages)
 	front := &web.Front{Issuer: cfg.Issuer, Trusted: cfg.TrustedProxies, Log: d.log, Now: d.now}
 	a.handler = front.Wrap(web.RequireHost(cfg.Issuer, withOrigin(router), pathHealth, pathReady))

@@ -50,6 +50,15 @@ func port(field func(c *Config) *int) func(*Config, string) error {
 	}
 }
 
+func yesOrNo(field func(c *Config) *bool) func(*Config, string) error {
+	return func(c *Config, v string) (err error) {
+		if *field(c), err = strconv.ParseBool(v); err != nil {
+			return fmt.Errorf("%q is neither true nor false", v)
+		}
+		return nil
+	}
+}
+
 func parsePort(v string) (int, error) {
 	n, err := strconv.ParseUint(v, 10, 16)
 	if err != nil || n == 0 {
@@ -142,6 +151,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
+	c.ListenGiven = c.Listen != ""
 	if c.Listen == "" {
 		c.Listen = net.JoinHostPort("localhost", listenPort(c.Issuer))
 	}

@@ -29,6 +29,8 @@ type Config struct {
 	IssuerGiven bool
 	// Listen is host:port. The host "localhost" means both loopback addresses.
 	Listen string
+	// ListenGiven is false when Listen is the default.
+	ListenGiven bool
 	// DatabaseURL is empty for a SQLite database in DataDir; see Database.
 	DatabaseURL secret.Text
 	RedisURL    secret.Text // empty without Redis
@@ -41,10 +43,14 @@ type Config struct {
 	LogFormat           string // "json", "text", or empty for the command's own default
 	LogLevel            string // "debug", "info", "warn", "error"
 	AccessTokenLifetime time.Duration
-	BrandName           string
-	TemplatesDir        string // replaces ours by name; empty for none
+	// OutboundPrivate lets apps and receivers be told things at private addresses.
+	OutboundPrivate bool
+	BrandName       string
+	TemplatesDir    string // replaces ours by name; empty for none
 	// DemoAppPort and DemoAPIPort are those of the demo app and API.
 	DemoAppPort, DemoAPIPort int
+	// Guard is for `gatehouse guard` alone.
+	Guard Guard
 }
 
 // Flags are the settings as the command line gives them; empty means not given.
@@ -65,10 +71,14 @@ type Flags struct {
 	LogFormat           string `name:"log-format" placeholder:"json|text" group:"settings" help:"Form of the log (json; text for dev)."`
 	LogLevel            string `name:"log-level" placeholder:"LEVEL" group:"settings" help:"debug, info, warn or error (info)."`
 	AccessTokenLifetime string `name:"access-token-lifetime" placeholder:"DURATION" group:"settings" help:"Lifetime of access tokens where neither client nor API has its own (10m)."`
+	OutboundPrivate     string `name:"outbound-private" placeholder:"BOOL" group:"settings" help:"Whether sign-outs and signals are also sent to loopback and private addresses (false; dev: true)."`
 	BrandName           string `name:"brand-name" placeholder:"NAME" group:"settings" help:"Name on the pages (Gatehouse)."`
 	TemplatesDir        string `name:"templates-dir" placeholder:"DIR" group:"settings" help:"Folder whose pages, texts and styles replace ours (none)."`
 	DemoAppPort         string `name:"demo-app-port" placeholder:"PORT" group:"settings" help:"Port of the demo app of dev (8401)."`
 	DemoAPIPort         string `name:"demo-api-port" placeholder:"PORT" group:"settings" help:"Port of the demo API of dev (8402)."`
+
+	// Guard is what the command guard was given.
+	Guard GuardFlags `kong:"-"`
 }
 
 // Database is the URL of the database, given or not.

@@ -29,6 +29,7 @@ log_level: warn
 trusted_proxies: [10.0.0.0/8, "::1"]
 access_token_lifetime: 5m
 demo_app_port: 9401
+outbound_private: true
 `)
 	redis := write(t, "redis", "redis://:pass@localhost\n")
 	c, err := Load(Flags{Config: yaml, Issuer: "https://FLAG.example.com:443/id/", DataDir: "/srv/data"}, []string{
@@ -45,12 +46,12 @@ demo_app_port: 9401
 	got := map[string]any{
 		"issuer": c.Issuer.String(), "given": c.IssuerGiven, "brand": c.BrandName, "level": c.LogLevel, "format": c.LogFormat,
 		"proxies": len(c.TrustedProxies), "life": c.AccessTokenLifetime, "app": c.DemoAppPort, "api": c.DemoAPIPort,
-		"redis": c.RedisURL.Reveal(), "listen": c.Listen, "database": c.Database().Reveal(), "dir": c.DataDir,
+		"outbound": c.OutboundPrivate, "redis": c.RedisURL.Reveal(), "listen": c.Listen, "database": c.Database().Reveal(), "dir": c.DataDir,
 	}
 	want := map[string]any{
 		"issuer": "https://flag.example.com/id", "given": true, "brand": "Variable", "level": "warn", "format": "",
 		"proxies": 2, "life": 5 * time.Minute, "app": 9401, "api": 8402,
-		"redis": "redis://:pass@localhost", "listen": "localhost:8400", "database": "sqlite:///srv/data/gatehouse.db", "dir": "/srv/data",
+		"outbound": true, "redis": "redis://:pass@localhost", "listen": "localhost:8400", "database": "sqlite:///srv/data/gatehouse.db", "dir": "/srv/data",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -52,8 +52,30 @@ func settings(f Flags) []setting {
 		{name: "access_token_lifetime", flag: f.AccessTokenLifetime, otherwise: "10m", apply: (*Config).setAccessTokenLifetime},
 		{name: "brand_name", flag: f.BrandName, otherwise: "Gatehouse", apply: text(func(c *Config) *string { return &c.BrandName })},
 		{name: "templates_dir", flag: f.TemplatesDir, apply: text(func(c *Config) *string { return &c.TemplatesDir })},
+		{name: "outbound_private", flag: f.OutboundPrivate, apply: yesOrNo(func(c *Config) *bool { return &c.OutboundPrivate })},
 		{name: "demo_app_port", flag: f.DemoAppPort, otherwise: "8401", apply: port(func(c *Config) *int { return &c.DemoAppPort })},
 		{name: "demo_api_port", flag: f.DemoAPIPort, otherwise: "8402", apply: port(func(c *Config) *int { return &c.DemoAPIPort })},
+
+		{name: "guard_audience", flag: f.Guard.Audience, apply: text(func(c *Config) *string { return &c.Guard.Audience })},
+		{name: "guard_client_id", flag: f.Guard.ClientID, apply: text(func(c *Config) *string { return &c.Guard.ClientID })},
+		{name: "guard_client_secret", file: true, flagFile: f.Guard.ClientSecretFile, apply: func(c *Config, v string) error {
+			c.Guard.ClientSecret = secret.Text(v)
+			return nil
+		}},
+		{
+			name: "guard_stale", flag: f.Guard.Stale, otherwise: "introspect",
+			apply: oneOf(func(c *Config) *string { return &c.Guard.Stale }, "introspect", "deny", "allow"),
+		},
+		{name: "guard_upstream", flag: f.Guard.Upstream, apply: (*Config).setGuardUpstream},
+		{name: "guard_permissions", flag: f.Guard.Permissions, apply: func(c *Config, v string) error {
+			c.Guard.Permissions = strings.Split(v, ",")
+			return nil
+		}},
+		{
+			name: "guard_login", flag: f.Guard.Login, otherwise: "required",
+			apply: oneOf(func(c *Config) *string { return &c.Guard.Login }, "required", "optional"),
+		},
+		{name: "guard_keep_token", flag: f.Guard.keepToken(), apply: (*Config).setGuardKeepToken},
 	}
 }
 
@@ -120,7 +142,11 @@ func (s *setting) resolve(env, file layer) (value, where string, err error) {
 	return s.otherwise, s.name, nil
 }
 
-func flagName(name string) string { return "--" + strings.ReplaceAll(name, "_", "-") }
+// flagName leaves out that a setting is the guard's: its flags are flags of that
+// command.
+func flagName(name string) string {
+	return "--" + strings.ReplaceAll(strings.TrimPrefix(name, "guard_"), "_", "-")
+}
 
 func variableName(name string) string { return prefix + strings.ToUpper(name) }
 
