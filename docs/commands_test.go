@@ -157,20 +157,24 @@ func followReadme(t *testing.T, bin, page string) {
 		"--demo-app-port", ports["8401"], "--demo-api-port", ports["8402"]), "ready\n", "")
 	s.write("notes.go", block(t, page, "go"))
 	build(t, filepath.Join(bin, "notes"), filepath.Join(s.folder, "notes.go"))
-	background(t, s.command(filepath.Join(bin, "notes")), "", "localhost:"+ports["9000"])
 
 	blocks := shBlock.FindAllStringSubmatch(page, -1)
-	if len(blocks) != 4 || !strings.Contains(blocks[0][1], "make build") {
-		t.Fatalf("%d blocks; want how to build, the API, the app and the machine", len(blocks))
+	if len(blocks) != 6 || !strings.Contains(blocks[0][1], "make build") || !strings.Contains(blocks[2][1], "go run ../notes.go") {
+		t.Fatalf("%d blocks; want how to build, the API, how to start it, the app, the machine, and its end", len(blocks))
 	}
-	var last string
-	for _, b := range blocks[1:] {
-		last = s.run(b[1])
-	}
-	for _, want := range []string{"missing_token", "a note by "} {
-		if !strings.Contains(last, want) {
-			t.Errorf("the last block printed no %q:\n%s", want, last)
+	s.run(blocks[1][1])
+	// The third block, with what was built.
+	started := s.command("sh", "-c", `set -a; . ../notes.env; exec "$0"`, filepath.Join(bin, "notes"))
+	background(t, started, "", "localhost:"+ports["9000"])
+	s.run(blocks[3][1])
+	// One shell: the last block uses what the one before has set.
+	said := s.run(blocks[4][1] + blocks[5][1])
+	for _, want := range []string{"missing_token", "a note by ", "invalid_token"} {
+		before, rest, ok := strings.Cut(said, want)
+		if !ok {
+			t.Errorf("after %q the blocks printed no %q:\n%s", before, want, said)
 		}
+		said = rest
 	}
 }
 
