@@ -189,9 +189,11 @@ func readSnapshot(in io.Reader, maxRows int) (s wire.Snapshot, rows []revset.Row
 			return s, nil, nil, err
 		}
 		if name == "rows" {
-			if failure, err = readRows(decoder, maxRows, &rows); err != nil {
+			missing, err := readRows(decoder, maxRows, &rows)
+			if err != nil {
 				return s, nil, nil, err
 			}
+			failure = errors.Join(failure, missing)
 			continue
 		}
 		var value json.RawMessage

@@ -22,6 +22,10 @@ type Mirror struct {
 	point Point
 	rows  []Row
 	from  int64 // every row above it is in rows, as far as it lives
+	apart int64 // who was told less by the Mirror before this one cannot go on from there
+	// dropped is the database's floor as it was last read, also where nothing was
+	// taken in: what is missing there at or below it was dropped, and is not lost.
+	dropped int64
 }
 
 // NewMirror returns a Mirror that knows nothing yet. Fingerprints under the seed
@@ -41,6 +45,7 @@ func (m *Mirror) Set() *revset.Set { return m.set }
 // when the database's history is not the one that is known here, and ErrUnproven
 // when nothing shows that it is: then the owner begins anew, with another Mirror.
 func (m *Mirror) Absorb(b Batch, asked time.Time) error {
+	m.dropped = b.Head.Floor
 	switch {
 	case m.lost(b):
 		return ErrLost
@@ -58,7 +63,7 @@ func (m *Mirror) Absorb(b Batch, asked time.Time) error {
 	m.keep(b.Rows)
 	p := Point{
 		Timeline: b.Head.Timeline, Position: b.Head.Position, Change: b.Head.Change, Floor: b.Head.Floor,
-		Chain: b.Head.Hash, Confirmed: asked,
+		Chain: b.Head.Hash, Confirmed: asked, Apart: m.apart,
 	}
 	if b.More {
 		// The rest of the rows is still missing: this is no head, and nothing is
@@ -97,10 +102,15 @@ func (m *Mirror) keep(rows []Row) {
 // Query prepares the question for Set whether a token with these keys is revoked.
 func (m *Mirror) Query(k Keys) revset.Query { return queryOf(m.seed, k) }
 
+// Replace says that another Mirror was given up for this one, since its history is
+// not the database's: what followers were told by that one leads to nowhere here,
+// even where positions agree. Rows may stand below that they were never told (L8).
+func (m *Mirror) Replace() { m.apart, m.point.Apart = m.point.Position, m.point.Position }
+
 // Since returns the rows above a position, in order; false if they are no longer
-// all kept.
+// all kept, or are not what follows there.
 func (m *Mirror) Since(position int64) ([]Row, bool) {
-	if position < m.from {
+	if position < max(m.from, m.apart) {
 		return nil, false
 	}
 	i, _ := slices.BinarySearchFunc(m.rows, position+1, func(r Row, p int64) int {
@@ -117,20 +127,25 @@ func (m *Mirror) Since(position int64) ([]Row, bool) {
 
 // Missing returns the kept rows that are not among those that the database has:
 // what a lost timeline took with it. have is all of the database's rows above the
-// position that Kept returns.
+// position that Kept returns. What the database dropped because its time had
+// passed is not lost: to do its cause again would undo what people have done
+// since. A row of the same cause that is not older stands for a lost one: another
+// node has repaired it.
 func (m *Mirror) Missing(have []Row) []Row {
 	type cause struct {
-		kind Kind
-		key  string
-		at   int64
+		kind        Kind
+		key, reason string
 	}
-	known := make(map[cause]bool, len(have))
+	latest := make(map[cause]int64, len(have))
 	for _, r := range have {
-		known[cause{r.Kind, r.Key, r.At}] = true
+		c := cause{r.Kind, r.Key, r.Reason}
+		latest[c] = max(latest[c], r.At)
 	}
 	var missing []Row
 	for _, r := range m.rows {
-		if !known[cause{r.Kind, r.Key, r.At}] {
+		at, known := latest[cause{r.Kind, r.Key, r.Reason}]
+		gone := r.Kind != Token && r.Position <= m.dropped
+		if !gone && (!known || at < r.At) {
 			missing = append(missing, r)
 		}
 	}

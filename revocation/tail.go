@@ -1,7 +1,6 @@
 package revocation
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +49,15 @@ type Point struct {
 	Floor     int64
 	Chain     []byte    // the counter's hash at Position, nil if it is not known
 	Confirmed time.Time // when the database was asked that answered that this is its head
+	// Apart is up to where this node has known another history than the database's:
+	// what it held for true of places up to there is worth nothing.
+	Apart int64
+}
+
+// Age is how long before now the moment was confirmed, by whichever of this
+// machine's clocks says more: the monotonic one stands still while it sleeps.
+func (p Point) Age(now time.Time) time.Duration {
+	return max(now.Sub(p.Confirmed), now.Round(0).Sub(p.Confirmed.Round(0)))
 }
 
 // Batch is what one look at the database brings, from one snapshot.
@@ -197,150 +205,12 @@ func (t *Tail) Wrote(position, change int64) {
 	t.Hint()
 }
 
-// Look reads what the database has now, once, together with all who ask for it at
-// the same time.
-func (t *Tail) Look(ctx context.Context) error {
-	t.mu.Lock()
-	l := t.next
-	if l == nil {
-		l = &look{done: make(chan struct{})}
-		t.next = l
-		// Not the caller's context: others wait for the same.
-		go t.perform(context.WithoutCancel(ctx), l)
-	}
-	t.mu.Unlock()
-	select {
-	case <-l.done:
-		return l.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (t *Tail) perform(ctx context.Context, l *look) {
-	t.turn <- struct{}{}
-	defer func() { <-t.turn }()
-	// From here on, who wants to know what is committed now needs another look.
-	t.mu.Lock()
-	t.next = nil
-	t.mu.Unlock()
-	defer close(l.done)
-	switch l.err = t.catchUp(ctx); {
-	case errors.Is(l.err, ErrLost):
-		l.err = t.recover(ctx, t.mirror.Point().Position)
-	case errors.Is(l.err, ErrUnproven):
-		l.err = t.rebuild(ctx)
-	}
-}
-
-// catchUp reads until nothing is left. The caller has the turn.
-func (t *Tail) catchUp(ctx context.Context) error {
-	for {
-		asked := t.Now()
-		b, err := t.catch(ctx, t.mirror.Point().Position)
-		if err != nil {
-			return err
-		}
-		t.mu.Lock()
-		err = t.mirror.Absorb(b, asked)
-		t.mu.Unlock()
-		if err != nil {
-			return err
-		}
-		t.show(t.mirror, false)
-		if !b.More {
-			return nil
-		}
-	}
-}
-
-func (t *Tail) catch(ctx context.Context, after int64) (Batch, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
-	b, err := t.Source.Catch(ctx, after, batchRows)
-	if err != nil {
-		return Batch{}, fmt.Errorf("look at the ledger: %w", err)
-	}
-	return b, nil
-}
-
-// show lets readers see what the mirror knows.
-func (t *Tail) show(m *Mirror, lost bool) {
-	t.state.Store(&state{point: m.Point(), set: m.Set(), lost: lost})
-	fresh := make(chan struct{})
-	close(*t.changed.Swap(&fresh))
-}
-
-// recover lets a loss be repaired and begins anew. The caller has the turn.
-func (t *Tail) recover(ctx context.Context, position int64) error {
-	t.show(t.mirror, true)
-	position = max(position, t.mirror.Point().Position)
-	if t.Lost == nil {
-		return ErrLost
-	}
-	have, err := t.all(ctx, t.mirror.Kept())
-	if err != nil {
-		return err
-	}
-	if err := t.Lost(ctx, position, t.mirror.Missing(have)); err != nil {
-		return fmt.Errorf("%w: repair: %w", ErrLost, err)
-	}
-	// The database counts on above the loss; what this process wrote before it is
-	// among what was repaired.
-	t.wrote.Store(&Head{})
-	if err := t.rebuild(ctx); err != nil {
-		return err
-	}
-	if now := t.mirror.Point().Position; now <= position {
-		t.show(t.mirror, true)
-		return fmt.Errorf("%w: the head is at %d after the repair, not above %d", ErrLost, now, position)
-	}
-	return nil
-}
-
-// rebuild reads everything anew. The caller has the turn.
-func (t *Tail) rebuild(ctx context.Context) error {
-	anew := NewMirror(t.seed, t.Set)
-	for more := true; more; {
-		asked := t.Now()
-		b, err := t.catch(ctx, anew.Point().Position)
-		if err != nil {
-			return err
-		}
-		if err := anew.Absorb(b, asked); err != nil {
-			return err
-		}
-		more = b.More
-	}
-	t.mu.Lock()
-	t.mirror = anew
-	t.mu.Unlock()
-	t.show(anew, false)
-	return nil
-}
-
-// all reads every row above a position.
-func (t *Tail) all(ctx context.Context, after int64) ([]Row, error) {
-	var rows []Row
-	for {
-		b, err := t.catch(ctx, after)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, b.Rows...)
-		if !b.More {
-			return rows, nil
-		}
-		after = b.Rows[len(b.Rows)-1].Position
-	}
-}
-
 // fresh returns what readers see, if it may be built on.
 func (t *Tail) fresh(position int64) (*state, bool) {
 	s, wrote := t.state.Load(), t.wrote.Load()
 	ok := !s.lost && s.point.Timeline != "" &&
 		s.point.Position >= max(position, wrote.Position) && s.point.Change >= wrote.Change &&
-		t.Now().Sub(s.point.Confirmed) <= confirmedFor
+		s.point.Age(t.Now()) <= confirmedFor
 	return s, ok
 }
 
@@ -401,7 +271,9 @@ func (t *Tail) Revoked(ctx context.Context, q *revset.Query, k func() Keys) (boo
 	err := t.Look(ctx)
 	if s, ok := t.fresh(0); ok {
 		_, revoked := s.set.Match(q)
-		return revoked || s.point.Position < q.Rev, nil
+		if ahead := q.Rev > s.point.Position; revoked || !ahead || err == nil {
+			return revoked || ahead, nil
+		}
 	}
 	if t.state.Load().lost {
 		return false, ErrLost
@@ -414,56 +286,4 @@ func (t *Tail) Revoked(ctx context.Context, q *revset.Query, k func() Keys) (boo
 		return false, errors.Join(asked, err)
 	}
 	return revoked, nil
-}
-
-// Check refuses a decision that was read from a database which lies behind what
-// this node knew before it read: before is what Last returned then. Errors:
-// ErrLost.
-func (t *Tail) Check(before Point, position int64) error {
-	s := t.state.Load()
-	if s.lost || position < before.Position && before.Timeline == s.point.Timeline {
-		t.Hint()
-		return ErrLost
-	}
-	if position > s.point.Position {
-		t.Hint() // (L18)
-	}
-	return nil
-}
-
-// Evidence says that somebody proves to have been told a position, with the chain
-// hash there if it is known. It looks at the primary, and reports whether that
-// shows the same history up to there. If it shows another one, and no row of kind
-// All above the position says that this was found before, the ledger was lost, and
-// is repaired. Callers must have proven that the evidence is our own (L8). Errors:
-// ErrLost if it could not be repaired, those of the database.
-func (t *Tail) Evidence(ctx context.Context, position int64, chain []byte) (bool, error) {
-	if err := t.Look(ctx); err != nil {
-		return false, err
-	}
-	if p := t.Last(); p.Position == position && bytes.Equal(p.Chain, chain) {
-		return true, nil
-	}
-	t.turn <- struct{}{}
-	defer func() { <-t.turn }()
-	b, err := t.catch(ctx, position)
-	if err != nil {
-		return false, err
-	}
-	here := b.Chain
-	if b.Head.Position == position {
-		here = b.Head.Hash
-	}
-	switch {
-	case b.Head.Position < position:
-	case chain == nil || here == nil:
-		return false, nil
-	case bytes.Equal(here, chain):
-		return true, nil
-	default:
-		if kind, ok := t.mirror.Set().Match(&revset.Query{Rev: position}); ok && kind == revset.All {
-			return false, nil
-		}
-	}
-	return false, t.recover(context.WithoutCancel(ctx), position)
 }

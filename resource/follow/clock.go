@@ -1,6 +1,10 @@
 package follow
 
-import "time"
+import (
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/resource/wire"
+)
 
 const (
 	// maxLate is how much later than a connection's first frame another may arrive
@@ -14,6 +18,8 @@ const (
 	// maxSlept is how far this machine's two clocks may drift apart. The monotonic
 	// one stands still while the machine sleeps.
 	maxSlept = 2 * time.Second
+	// maxAge is the highest age that is told apart, in milliseconds; any is stale.
+	maxAge = 1000 * int64(wire.FreshFor)
 )
 
 // anchor ties the server's clock to this one for one connection: the first frame
@@ -46,7 +52,7 @@ func (a *anchor) confirmed(made, age int64, now time.Time) (time.Time, bool) {
 		a.ahead -= late
 		elapsed += late
 	}
-	return a.asked.Add(elapsed - time.Duration(age)*time.Millisecond), true
+	return a.asked.Add(elapsed - time.Duration(min(age, maxAge))*time.Millisecond), true
 }
 
 // slept reports whether more time has passed between two readings of the local

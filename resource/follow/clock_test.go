@@ -169,3 +169,16 @@ func TestSuspend(t *testing.T) {
 	w.beat(nil)
 	w.want(Fresh)
 }
+
+// TestL5_AnyAgeCounts: no age is so high that it counts as none.
+func TestL5_AnyAgeCounts(t *testing.T) {
+	for _, age := range []int64{wire.FreshFor + 1, 1 << 53, 1 << 61, 18446744073709, 36893488147419, 1<<63 - 1} {
+		w := newWorld(t)
+		s := w.snapshot()
+		s.Age = age
+		if err := w.f.Snapshot(s, w.now, w.now); err != nil {
+			t.Fatal(err)
+		}
+		w.want(Stale)
+	}
+}

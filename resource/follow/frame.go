@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/resource/revset"
@@ -27,6 +28,7 @@ func (f *Follower) Frame(cursor string, fr wire.Frame, now time.Time) error {
 		return err
 	}
 	rows, failure := convert(fr.Rows)
+	rows, failure = upTo(fr.Position, rows, failure)
 	set := f.view.Load().Set
 	// What is understood counts, whatever stands beside it.
 	if err := set.Add(rows...); err != nil {
@@ -62,8 +64,24 @@ func (f *Follower) continues(cursor string, fr wire.Frame) error {
 	return nil
 }
 
+// maxMillis is the last millisecond of the year 9999: sums of what lies below do
+// not overflow.
+const maxMillis = 253402300799999
+
 func sane(fr wire.Frame) bool {
-	return fr.Timeline != "" && fr.Prev >= 0 && fr.Position >= fr.Prev && fr.Floor >= 0 && fr.Time > 0 && fr.Age >= 0
+	return fr.Timeline != "" && fr.Prev >= 0 && fr.Position >= fr.Prev && fr.Floor >= 0 &&
+		fr.Time > 0 && fr.Time <= maxMillis && fr.Age >= 0
+}
+
+// upTo returns the rows up to a position, and ErrMalformed if there are others: a
+// row from nowhere would make every token below it dead for good.
+func upTo(position int64, rows []revset.Row, failure error) ([]revset.Row, error) {
+	n := len(rows)
+	rows = slices.DeleteFunc(rows, func(r revset.Row) bool { return r.Position > position })
+	if len(rows) < n && failure == nil {
+		failure = ErrMalformed
+	}
+	return rows, failure
 }
 
 // convert returns the rows that are understood, and why others are not.
@@ -139,6 +157,7 @@ func (f *Follower) Load(s wire.Snapshot, rows []revset.Row, failure error, reque
 	defer f.mu.Unlock()
 	defer f.edit(func(m *moment) { m.syncing = false })
 	hashKey, err := accepts(s)
+	rows, failure = upTo(s.Position, rows, failure)
 	if err == nil && failure != nil {
 		f.salvage(s, rows, hashKey)
 		err = fmt.Errorf("follow: snapshot at %d: %w", s.Position, failure)

@@ -44,7 +44,11 @@ func TestStaleAtOnce(t *testing.T) {
 		{"kind", func(w *world, fr *wire.Frame) { fr.Rows = append(fr.Rows, wire.Row{Position: 101, Kind: "tenant"}) }, ErrUnknown},
 		{"timeline", func(_ *world, fr *wire.Frame) { fr.Timeline = "two" }, ErrTimeline},
 		{"no time", func(_ *world, fr *wire.Frame) { fr.Time = 0 }, ErrMalformed},
+		{"no such time", func(_ *world, fr *wire.Frame) { fr.Time = 1 << 62 }, ErrMalformed},
 		{"negative age", func(_ *world, fr *wire.Frame) { fr.Age = -1 }, ErrMalformed},
+		{"row from nowhere", func(w *world, fr *wire.Frame) {
+			fr.Rows = append(fr.Rows, w.row(1<<62, wire.KindUser, "sub"))
+		}, ErrMalformed},
 		{"backwards", func(_ *world, fr *wire.Frame) { fr.Position = 99 }, ErrMalformed},
 		{"key", func(_ *world, fr *wire.Frame) { fr.Rows[0].Key = "x" }, ErrMalformed},
 		{"full", func(w *world, fr *wire.Frame) {
@@ -66,6 +70,7 @@ func TestStaleAtOnce(t *testing.T) {
 			if w.f.Position() != 100 {
 				t.Errorf("position moved to %d", w.f.Position())
 			}
+			w.wantDead(false) // who is not concerned goes on
 			w.pass(time.Second)
 			w.timeline = frame.Timeline
 			if err := w.f.Snapshot(w.snapshot(), w.now, w.now); err != nil {
@@ -84,6 +89,7 @@ func TestSnapshotsRefused(t *testing.T) {
 		"bad key":  func(_ *world, s *wire.Snapshot) { s.HashKey = "!" },
 		"cursor":   func(_ *world, s *wire.Snapshot) { s.Cursor = "" },
 		"timeline": func(_ *world, s *wire.Snapshot) { s.Timeline = "" },
+		"row":      func(w *world, s *wire.Snapshot) { s.Rows = []wire.Row{w.row(1<<62, wire.KindUser, "other")} },
 		"not ours": func(_ *world, s *wire.Snapshot) { s.Complete = false; s.Prev = 7 },
 		"full": func(w *world, s *wire.Snapshot) {
 			for i := range 1001 {

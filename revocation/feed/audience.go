@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
+	"iter"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,9 +21,10 @@ import (
 const (
 	// frameRows bounds the rows of a frame; they take about 60 KB.
 	frameRows = 512
-	// catchUpRows bounds what is encoded for one stream alone. Who lacks more is
-	// sent for a snapshot, of which few are made at once.
-	catchUpRows = 16 * frameRows
+	// catchUpRows bounds what is encoded for one stream alone, a frame at a time.
+	// Who lacks more is sent for a snapshot, of which few are made at once. It is
+	// what comes while a large snapshot is read, or that would not end.
+	catchUpRows = 128 * frameRows
 )
 
 // Mark is a place in the ledger: where a cursor leads, where a frame ends.
@@ -82,7 +86,13 @@ func (a *Audience) Concerns(r *revocation.Row) bool {
 // the wire. A kind that wire does not know is sent without its key: followers must
 // notice it, and could do nothing with the key.
 func (a *Audience) rows(rows []revocation.Row, upTo int64) []wire.Row {
-	var out []wire.Row
+	out, _ := a.some(rows, upTo, math.MaxInt)
+	return out
+}
+
+// some is rows that stops at a number of them. The rest begins with one that
+// concerns the audience, or is empty.
+func (a *Audience) some(rows []revocation.Row, upTo int64, most int) (out []wire.Row, rest []revocation.Row) {
 	for i := range rows {
 		r := &rows[i]
 		if r.Position > upTo {
@@ -91,13 +101,27 @@ func (a *Audience) rows(rows []revocation.Row, upTo int64) []wire.Row {
 		if !a.Concerns(r) {
 			continue
 		}
+		if len(out) == most {
+			return out, rows[i:]
+		}
 		w := wire.Row{Position: r.Position, Kind: string(r.Kind), Expires: (r.ExpiresAt + 999) / 1000}
 		if claim, ok := wire.Claim(w.Kind); ok && claim != "" {
 			w.Key = a.sum(claim, r.Key).Text()
 		}
 		out = append(out, w)
 	}
-	return out
+	return out, nil
+}
+
+// concerned counts the rows up to a position that concern the audience.
+func (a *Audience) concerned(rows []revocation.Row, upTo int64) int {
+	n := 0
+	for i := range rows {
+		if r := &rows[i]; r.Position <= upTo && a.Concerns(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // sum is wire.Sum with a hash state that is set up once.
@@ -138,11 +162,7 @@ func (a *Audience) events(now time.Time, s span) []*Event {
 			part, confirmed = rows[:frameRows], s.partly
 			leads = Mark{Timeline: end.Timeline, Position: part[frameRows-1].Position}
 		}
-		f := wire.Frame{
-			Version: wire.Version, Timeline: leads.Timeline, Prev: prev, Position: leads.Position, Floor: s.to.Floor,
-			Time: now.UnixMilli(), Age: age(now, confirmed), Rows: part,
-		}
-		out = append(out, &Event{Frame: f, Text: eventText(f, a.cursor(leads))})
+		out = append(out, a.event(now, prev, leads, s.to.Floor, confirmed, part))
 		if len(part) == len(rows) {
 			return out
 		}
@@ -150,9 +170,19 @@ func (a *Audience) events(now time.Time, s span) []*Event {
 	}
 }
 
+// event makes one frame.
+func (a *Audience) event(now time.Time, prev int64, leads Mark, floor int64, confirmed time.Time, rows []wire.Row) *Event {
+	f := wire.Frame{
+		Version: wire.Version, Timeline: leads.Timeline, Prev: prev, Position: leads.Position, Floor: floor,
+		Time: now.UnixMilli(), Age: age(now, confirmed), Rows: rows,
+	}
+	return &Event{Frame: f, Text: eventText(f, a.cursor(leads))}
+}
+
 // age is how long ago something was confirmed, in milliseconds, rounded up.
 func age(now, confirmed time.Time) int64 {
-	return max(0, (now.Sub(confirmed) + time.Millisecond - 1).Milliseconds())
+	old := revocation.Point{Confirmed: confirmed}.Age(now)
+	return max(0, (old + time.Millisecond - 1).Milliseconds())
 }
 
 // stale is when something that nobody can call fresh was confirmed.
@@ -162,17 +192,39 @@ func stale(now time.Time) time.Time { return now.Add(-wire.FreshFor * time.Milli
 // It is false if the rows between are too many or no longer in memory, or if the
 // ledger has become another one.
 func (a *Audience) CatchUp(now time.Time, from Mark, to revocation.Point, since Since) ([]*Event, bool) {
-	s := span{prev: from.Position, to: to, partly: stale(now)}
-	if from.Position < to.Position {
-		rows, p, ok := since(from.Position)
-		if !ok || p.Timeline != to.Timeline {
-			return nil, false
-		}
-		if s.rows = a.rows(rows, to.Position); len(s.rows) > catchUpRows {
-			return nil, false
-		}
+	events, ok := a.catchUp(func() time.Time { return now }, from, to, since)
+	if !ok {
+		return nil, false
 	}
-	return a.events(now, s), true
+	return slices.Collect(events), true
+}
+
+// catchUp is CatchUp that makes each event when it is asked for: of a follower that
+// lacks much and does not read, one is held.
+func (a *Audience) catchUp(clock func() time.Time, from Mark, to revocation.Point, since Since) (iter.Seq[*Event], bool) {
+	var rows []revocation.Row
+	if from.Position < to.Position {
+		above, p, ok := since(from.Position)
+		if !ok || p.Timeline != to.Timeline || a.concerned(above, to.Position) > catchUpRows {
+			return nil, false
+		}
+		rows = above
+	}
+	return func(yield func(*Event) bool) {
+		for prev, rows := from.Position, rows; ; {
+			now := clock()
+			part, rest := a.some(rows, to.Position, frameRows)
+			if len(rest) == 0 {
+				yield(a.event(now, prev, markOf(to), to.Floor, to.Confirmed, part))
+				return
+			}
+			leads := Mark{Timeline: to.Timeline, Position: part[len(part)-1].Position}
+			if !yield(a.event(now, prev, leads, to.Floor, stale(now), part)) {
+				return
+			}
+			prev, rows = leads.Position, rest
+		}
+	}, true
 }
 
 // eventText is a frame as it goes onto a stream.

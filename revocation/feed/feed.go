@@ -58,8 +58,8 @@ type Authorizer interface {
 type Limits struct {
 	Streams          int           // open streams; 20,000
 	StreamsPerClient int           // of them, of one client; 12,000
-	Snapshots        int           // snapshots that read the database at once; 4
-	SnapshotQueue    int           // snapshots that wait for their turn; 256
+	Snapshots        int           // snapshots that read the database at once, of one client one less; 4
+	SnapshotQueue    int           // snapshots that wait for their turn, half of them of one client; 256
 	SnapshotWait     time.Duration // for how long; 5 s
 	SnapshotTime     time.Duration // in which a snapshot must be read; 5 min
 	Instances        int           // instances of one client that report; 1,000

@@ -64,7 +64,7 @@ func (l *Lane) Cut(now time.Time, since Since, streams int) time.Duration {
 	case p.Timeline != l.point.Timeline:
 		l.begin(p, resetTimeline)
 		return heartbeat
-	case now.Sub(p.Confirmed) > confirmedFor || p.Position < l.point.Position:
+	case p.Age(now) > confirmedFor || p.Position < l.point.Position:
 		return heartbeat // silence, until the ledger is confirmed again
 	case !ok:
 		l.begin(p, resetTooOld)
@@ -149,7 +149,7 @@ func (l *Lane) Next(now time.Time, r Reader) Step {
 		r.mark.Position = e.Frame.Position
 		r.seq++
 		return Step{Event: e, After: r}
-	case r.mark.Position > l.point.Position || now.Sub(l.point.Confirmed) > confirmedFor:
+	case r.mark.Position > l.point.Position || l.point.Age(now) > confirmedFor:
 		return Step{After: r} // the next cut leads there, or confirms
 	}
 	to := l.point

@@ -39,14 +39,18 @@ func (h *Handler) resume(ctx context.Context, a *Audience, text string) (Mark, s
 	switch {
 	case !ok, c.filter != a.filter && version == h.Keyring.Current():
 		return Mark{}, resetMalformed, nil
-	case c.filter != a.filter:
-		return Mark{}, resetHashKey, nil
 	case c.line != lineOf(p.Timeline):
 		return Mark{}, resetTimeline, nil
+	case c.position < p.Floor: // it proves nothing, and costs no question
+		return Mark{}, resetTooOld, nil
 	}
+	// Also under an earlier secret: it is evidence all the same.
 	same, err := h.prove(ctx, p, c.position, c.chain)
 	if err != nil {
 		return Mark{}, "", err
+	}
+	if c.filter != a.filter {
+		return Mark{}, resetHashKey, nil
 	}
 	p, err = h.reach(ctx, p.Timeline, c.position)
 	switch {
@@ -64,10 +68,11 @@ func (h *Handler) resume(ctx context.Context, a *Audience, text string) (Mark, s
 // speaks against the place: where a database shows another history, or no longer
 // shows any, rows may stand below it that the follower was never told.
 func (h *Handler) prove(ctx context.Context, p revocation.Point, position int64, chain Chain) (bool, error) {
-	if position <= p.Position && (chain == Chain{} || h.proofs.has(p.Timeline, position, chain)) {
+	at := placeOf(p, position, chain)
+	if position <= p.Position && (chain == Chain{} || h.proofs.has(at)) {
 		return true, nil
 	}
-	same, err := h.proofs.ask(ctx, p.Timeline, position, chain, h.Ledger.Evidence)
+	same, err := h.proofs.ask(ctx, at, h.Ledger.Evidence)
 	return same || chain == Chain{}, err
 }
 
@@ -102,11 +107,16 @@ func (h *Handler) reach(ctx context.Context, timeline string, position int64) (r
 	}
 }
 
-// place is one place of one history.
+// place is one place of one history, as a node knows that between two losses.
 type place struct {
 	timeline string
+	apart    int64
 	position int64
 	chain    Chain
+}
+
+func placeOf(p revocation.Point, position int64, chain Chain) place {
+	return place{timeline: p.Timeline, apart: p.Apart, position: position, chain: chain}
 }
 
 // proofs remembers which places of the ledger are true, so that followers that
@@ -124,7 +134,7 @@ func newProofs() *proofs { return &proofs{known: make(map[place]struct{})} }
 // saw remembers what this node's own reading of the primary has shown.
 func (p *proofs) saw(point revocation.Point) {
 	if chain := chainOf(point.Chain); chain != (Chain{}) {
-		p.add(place{point.Timeline, point.Position, chain})
+		p.add(placeOf(point, point.Position, chain))
 	}
 }
 
@@ -144,27 +154,25 @@ func (p *proofs) add(at place) {
 	p.next = (p.next + 1) % keptProofs
 }
 
-func (p *proofs) has(timeline string, position int64, chain Chain) bool {
+func (p *proofs) has(at place) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ok := p.known[place{timeline, position, chain}]
+	_, ok := p.known[at]
 	return ok
 }
 
 // ask asks once for all who present the same evidence at the same time.
 func (p *proofs) ask(
-	ctx context.Context, timeline string, position int64, chain Chain,
-	evidence func(ctx context.Context, position int64, chain []byte) (bool, error),
+	ctx context.Context, at place, evidence func(ctx context.Context, position int64, chain []byte) (bool, error),
 ) (bool, error) {
-	at := place{timeline, position, chain}
-	same, err, _ := p.flight.Do(fmt.Sprintf("%s %d %x", timeline, position, chain), func() (any, error) {
-		if p.has(timeline, position, chain) {
+	same, err, _ := p.flight.Do(fmt.Sprintf("%s %d %d %x", at.timeline, at.apart, at.position, at.chain), func() (any, error) {
+		if p.has(at) {
 			return true, nil
 		}
 		// Not the caller's context: others wait for the same.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), evidenceTime)
 		defer cancel()
-		same, err := evidence(ctx, position, chain.known())
+		same, err := evidence(ctx, at.position, at.chain.known())
 		if same && err == nil {
 			p.add(at)
 		}

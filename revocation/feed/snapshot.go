@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/web"
@@ -24,7 +23,7 @@ import (
 // pageRows is how many rows of the database a snapshot holds at once.
 const pageRows = 2000
 
-var errCrowded = errors.New("feed: too many snapshots at once")
+var errChanged = errors.New("feed: the ledger has changed below a snapshot")
 
 // page is a snapshot that is about to be written.
 type page struct {
@@ -69,7 +68,7 @@ func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	h.answer(w, r, p)
+	h.answer(w, r, f.ClientID, p)
 }
 
 // plan decides what a snapshot brings: what came after the cursor if it can be
@@ -123,14 +122,15 @@ func matches(header []string, etag string) bool {
 }
 
 // answer writes a snapshot, with a turn at the database if it needs that.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p *page) {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, clientID string, p *page) {
 	if !p.held {
-		if err := h.turns.take(r.Context()); err != nil {
+		give, err := h.turns.take(r.Context(), clientID)
+		if err != nil {
 			w.Header().Del("Etag")
 			busy(w, r, err)
 			return
 		}
-		defer h.turns.give()
+		defer give()
 	}
 	rc := http.NewResponseController(w)
 	// Deadlines are the socket's, so they follow the system's clock.
@@ -170,9 +170,18 @@ func (h *Handler) writeSnapshot(ctx context.Context, out io.Writer, p *page, mor
 		return err
 	}
 	now := h.Now()
+	b := bufio.NewWriterSize(out, 32<<10)
+	_, _ = b.WriteString(`{"rows":[`) // a bufio.Writer keeps its error for Flush
+	if err := h.writeRows(ctx, b, p, more); err != nil {
+		return err
+	}
+	floor, err := h.vouch(ctx, p)
+	if err != nil {
+		return err
+	}
 	head, err := json.Marshal(wire.Snapshot{
 		Frame: wire.Frame{
-			Version: wire.Version, Timeline: p.to.Timeline, Prev: p.from, Position: p.to.Position, Floor: p.to.Floor,
+			Version: wire.Version, Timeline: p.to.Timeline, Prev: p.from, Position: p.to.Position, Floor: floor,
 			Time: now.UnixMilli(), Age: age(now, p.to.Confirmed),
 		},
 		Complete: p.complete, Cursor: p.audience.cursor(markOf(p.to)), HashKey: p.audience.hashKeyText(),
@@ -180,14 +189,29 @@ func (h *Handler) writeSnapshot(ctx context.Context, out io.Writer, p *page, mor
 	if err != nil {
 		return err
 	}
-	b := bufio.NewWriterSize(out, 32<<10)
-	_, _ = b.Write(head[:len(head)-1]) // a bufio.Writer keeps its error for Flush
-	_, _ = b.WriteString(`,"rows":[`)
-	if err := h.writeRows(ctx, b, p, more); err != nil {
-		return err
-	}
-	_, _ = b.WriteString("]}\n")
+	_, _ = b.WriteString("],")
+	_, _ = b.Write(head[1:])
+	_ = b.WriteByte('\n')
 	return b.Flush()
+}
+
+// vouch returns the floor that goes with rows that were read from the database
+// after the moment which they are to lead to. If that has lost a part of the ledger
+// meanwhile, they are of two histories; if it has dropped rows, these are below its
+// floor of now.
+func (h *Handler) vouch(ctx context.Context, p *page) (int64, error) {
+	if p.held {
+		return p.to.Floor, nil
+	}
+	same, err := h.Ledger.Evidence(ctx, p.to.Position, chainOf(p.to.Chain).known())
+	if err != nil {
+		return 0, err
+	}
+	last := h.Ledger.Last()
+	if last.Timeline != p.to.Timeline || !same && p.to.Position > 0 {
+		return 0, errChanged
+	}
+	return max(p.to.Floor, last.Floor), nil
 }
 
 func (h *Handler) writeRows(ctx context.Context, b *bufio.Writer, p *page, more func() error) error {
@@ -237,36 +261,3 @@ func acceptsGzip(header []string) bool {
 	}
 	return false
 }
-
-// turns bounds how many snapshots read the database at once, and how many wait.
-type turns struct {
-	slots   chan struct{}
-	waiting atomic.Int64
-	queue   int64
-	wait    time.Duration
-}
-
-func newTurns(l Limits) *turns {
-	return &turns{slots: make(chan struct{}, l.Snapshots), queue: int64(l.SnapshotQueue), wait: l.SnapshotWait}
-}
-
-// take waits for a turn, which give gives back.
-func (t *turns) take(ctx context.Context) error {
-	if t.waiting.Add(1) > t.queue {
-		t.waiting.Add(-1)
-		return errCrowded
-	}
-	defer t.waiting.Add(-1)
-	timeout := time.NewTimer(t.wait)
-	defer timeout.Stop()
-	select {
-	case t.slots <- struct{}{}:
-		return nil
-	case <-timeout.C:
-		return errCrowded
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (t *turns) give() { <-t.slots }

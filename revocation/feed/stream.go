@@ -139,48 +139,66 @@ func (s *stream) follow(ctx context.Context) (string, error) {
 			}
 			continue
 		}
-		texts, after, ok := s.gather(step)
-		if !ok {
-			return resetTooOld, nil
-		}
-		good, err := s.tokenGood(ctx)
-		if err == nil && !good {
-			return "", errTokenOver
-		}
-		if err != nil { // nobody can tell now: silence, as for a ledger not confirmed (L5)
-			if err := s.wait(ctx, s.h.Ledger.Changed()); err != nil {
-				return "", err
+		if step.CatchUp != nil {
+			if reason, err := s.catchUp(ctx, step); reason != "" || err != nil {
+				return reason, err
 			}
 			continue
 		}
-		if err := s.write(texts...); err != nil {
-			return "", err
-		}
-		s.reader = after
-		if err := s.over(); err != nil {
+		texts, after := s.gather(step)
+		if _, err := s.send(ctx, after, texts...); err != nil {
 			return "", err
 		}
 	}
+}
+
+// catchUp sends events of this stream's own until it has joined its lane, or until
+// nobody can tell whether it may go on.
+func (s *stream) catchUp(ctx context.Context, step Step) (reason string, err error) {
+	events, ok := s.room.audience.catchUp(s.h.Now, s.reader.Mark(), *step.CatchUp, s.h.Ledger.Since)
+	if !ok {
+		return resetTooOld, nil
+	}
+	for e := range events {
+		after := step.After
+		if e.Frame.Position != after.Mark().Position {
+			after = NewReader(Mark{Timeline: e.Frame.Timeline, Position: e.Frame.Position})
+		}
+		if sent, err := s.send(ctx, after, e.Text); err != nil || !sent {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// send sends events that lead to a place, if the follower's token still holds.
+// While nobody can tell it sends nothing: silence, as for a ledger that is not
+// confirmed (L5).
+func (s *stream) send(ctx context.Context, after Reader, texts ...[]byte) (sent bool, err error) {
+	good, err := s.tokenGood(ctx)
+	switch {
+	case err != nil:
+		return false, s.wait(ctx, s.h.Ledger.Changed())
+	case !good:
+		return false, errTokenOver
+	}
+	if err := s.write(texts...); err != nil {
+		return false, err
+	}
+	s.reader = after
+	return true, s.over()
 }
 
 // sendAtOnce is how many shared events go out in one write to who lags a little:
 // the busier the machine is, the fewer writes it takes.
 const sendAtOnce = 16
 
-// gather returns the events of a step, and shared ones that follow it; false if
-// they cannot be made without a gap.
-func (s *stream) gather(step Step) (texts [][]byte, after Reader, ok bool) {
-	if step.CatchUp != nil {
-		events, ok := s.room.audience.CatchUp(s.h.Now(), s.reader.Mark(), *step.CatchUp, s.h.Ledger.Since)
-		for _, e := range events {
-			texts = append(texts, e.Text)
-		}
-		return texts, step.After, ok
-	}
+// gather returns the shared event of a step, and those that follow it.
+func (s *stream) gather(step Step) (texts [][]byte, after Reader) {
 	for ; step.Event != nil && len(texts) < sendAtOnce; step, _ = s.room.next(s.h.Now(), after) {
 		texts, after = append(texts, step.Event.Text), step.After
 	}
-	return texts, after, true
+	return texts, after
 }
 
 // tokenGood asks whether the follower's own token still holds (L16).

@@ -112,6 +112,7 @@ func TestResumeAnywhere(t *testing.T) {
 		s.ledger.commit(row(kind, fmt.Sprint(i), audience))
 		cursors = append(cursors, s.take(t, "").Cursor)
 	}
+	s.ledger.asked = nil // for the complete snapshots
 	a := NewAudience(s.Keyring, audienceA)
 	for at, cursor := range cursors {
 		want := positions(a.rows(s.ledger.above(int64(at), 12), 12))
@@ -156,6 +157,7 @@ func TestResets(t *testing.T) {
 		a.cursor(Mark{point.Timeline, 0, Chain{}}): resetTooOld,
 	}
 	for cursor, reason := range cases {
+		s.ledger.asked = nil
 		f := s.follow(t, cursor)
 		e, ok := f.next()
 		if want := fmt.Sprintf(`{"v":1,"reason":"%s"}`, reason); !ok || e.name != wire.EventReset || e.data != want || e.id != "" {
@@ -164,12 +166,16 @@ func TestResets(t *testing.T) {
 		if e, more := f.next(); more {
 			t.Errorf("%q: the stream goes on with %+v", cursor, e)
 		}
+		if asked := s.ledger.evidence(); len(asked) != 0 {
+			t.Errorf("%q: evidence was asked for: %v", cursor, asked)
+		}
 		if got := s.take(t, cursor); !got.Complete || len(got.Rows) != 4 || got.Prev != 0 {
 			t.Errorf("%q: snapshot %+v", cursor, got)
 		}
-	}
-	if asked := s.ledger.evidence(); len(asked) != 0 {
-		t.Errorf("evidence was asked for: %v", asked)
+		// Of what it was made from, and of nothing else.
+		if asked := s.ledger.evidence(); !cmp.Equal(asked, []int64{4}) {
+			t.Errorf("%q: evidence was asked for: %v", cursor, asked)
+		}
 	}
 }
 
@@ -194,7 +200,7 @@ func TestL8_Evidence(t *testing.T) {
 	s.ledger.commit(sessions(4)...)
 	eventually(t, "the hub has seen the head", func() bool {
 		p := s.ledger.Last()
-		return s.proofs.has(p.Timeline, 4, chainOf(p.Chain))
+		return s.proofs.has(placeOf(p, 4, chainOf(p.Chain)))
 	})
 	a, p := NewAudience(s.Keyring, audienceA), s.ledger.Last()
 	otherChain := Chain{1}

@@ -52,7 +52,7 @@ func (h *hotPath) operations() map[string]func(ctx context.Context) error {
 	w, hash := h.w, h.grant.Refresh.Hash
 	return map[string]func(context.Context) error{
 		"SessionStanding": func(ctx context.Context) error {
-			_, err := h.SessionStanding(ctx, w.Session.TokenHash, w.Client.ID, h.code.Scopes, nil, w.At)
+			_, err := h.SessionStanding(ctx, w.Session.TokenHash, w.Client.ID, h.code.Scopes, w.At)
 			return err
 		},
 		"CodeStanding": func(ctx context.Context) error {
@@ -63,8 +63,8 @@ func (h *hotPath) operations() map[string]func(ctx context.Context) error {
 			_, _, err := h.GrantStanding(ctx, h.grant.ID, w.At)
 			return err
 		},
-		"MachineStanding": func(ctx context.Context) error {
-			_, err := h.MachineStanding(ctx, w.Client.ID, []string{"posts:add"}, nil)
+		"Audiences": func(ctx context.Context) error {
+			_, err := h.Audiences(ctx, []string{"posts:add"}, nil)
 			return err
 		},
 		"GrantPerson": func(ctx context.Context) error {

@@ -22,10 +22,10 @@ func hotTexts(d *DB) map[string][]any {
 		flowByID: {i}, updateFlow: {i, true, at, "sub", at, at},
 		getShortLived: {"", at}, deleteShortLived: {""},
 		giveBackLimit: {"", at, at, at}, refusedUntil: {""}, cutLimit: {"", at},
-		sessionStanding: {b, at, i, []string{"a", "b"}, []string{"a"}},
+		sessionStanding: {b, at, i, []string{"a", "b"}},
 		d.either(codeStandingPostgres, codeStandingSQLite):   {i, at},
 		d.either(grantStandingPostgres, grantStandingSQLite): {i, at},
-		machineStanding: {i, false, []string{"a", "b"}, []string{"a"}},
+		audiencesOf: {[]string{"a", "b"}, []string{"a"}},
 		d.either(userStandingPostgres, userStandingSQLite): {"sub", at},
 		d.either(grantPersonPostgres, grantPersonSQLite):   {i, true, at},
 	}

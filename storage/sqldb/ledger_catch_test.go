@@ -64,9 +64,13 @@ func TestCatch(t *testing.T) {
 					if !bytes.Equal(b.Chain, chains[map[int64]int{1: 0, 3: 1, 6: 2}[after]]) {
 						t.Errorf("after %d the hash is %x", after, b.Chain)
 					}
-				default:
+				case 0:
 					if b.Chain != nil {
-						t.Errorf("after %d there is a hash", after)
+						t.Errorf("of no row there is a hash: %x", b.Chain)
+					}
+				default: // within a block: there, and no hash
+					if len(b.Chain) != 1 {
+						t.Errorf("after %d the hash is %x", after, b.Chain)
 					}
 				}
 			}

@@ -12,6 +12,9 @@ const (
 	rowAt      = rowColumns + ` WHERE position = $1`
 	newestRow  = rowColumns + ` WHERE key = $1 AND kind = $2 ORDER BY position DESC LIMIT 1`
 
+	relayList     = `SELECT name, position FROM relays ORDER BY name`
+	writtenBefore = `SELECT EXISTS (SELECT 1 FROM revocations WHERE position > $1 AND at < $2)`
+
 	auditOf = `SELECT id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, details, request_id, address
 FROM audit WHERE target_kind = $1 AND target_id = $2 AND at BETWEEN $3 AND $4 ORDER BY id`
 )
@@ -34,6 +37,32 @@ func (d *DB) oneRow(ctx context.Context, sql string, args ...any) (revocation.Ro
 		return r, fmt.Errorf("find a row of the ledger: %w", err)
 	}
 	return r, nil
+}
+
+// Relays returns how far each relay has passed the ledger on, by name.
+func (d *DB) Relays(ctx context.Context) (map[string]int64, error) {
+	relays := map[string]int64{}
+	err := d.query(ctx, relayList, func(row scanner) error {
+		var name string
+		var position int64
+		err := row.Scan(&name, &position)
+		relays[name] = position
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list relays: %w", err)
+	}
+	return relays, nil
+}
+
+// WrittenBefore reports whether a row above a position was written before a time,
+// in Unix milliseconds: who is at that position is behind by more than that.
+func (d *DB) WrittenBefore(ctx context.Context, position, before int64) (bool, error) {
+	var found bool
+	if err := d.queryRow(ctx, writtenBefore, []any{position, before}, &found); err != nil {
+		return false, fmt.Errorf("look for older rows of the ledger: %w", err)
+	}
+	return found, nil
 }
 
 // AuditOf returns the events about one target between two times, in Unix

@@ -32,16 +32,18 @@ WHERE id = 1 RETURNING position, change, timeline`
 	raiseFloor = `UPDATE ledger_head SET floor = $1 WHERE id = 1 AND floor < $1`
 
 	// The counter's hash, which the statement before has moved, goes to the last row.
+	// The others carry what is no hash: who knows one for such a place was told it by
+	// another history (L8).
 	appendRowsPostgres = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at, chain)
 SELECT h.position - $1 + t.n, t.kind, t.key, t.audience, t.reason, CAST($2 AS bigint), t.expires_at,
-  CASE WHEN t.n = $1 THEN h.hash END
+  CASE WHEN t.n = $1 THEN h.hash ELSE '\x00'::bytea END
 FROM ledger_head AS h, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
   WITH ORDINALITY AS t (kind, key, audience, reason, expires_at, n)
 WHERE h.id = 1`
 	appendRowsSQLite = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at, chain)
 SELECT h.position - $1 + t.key + 1, json_extract(t.value, '$[0]'), json_extract(t.value, '$[1]'),
   json_extract(t.value, '$[2]'), json_extract(t.value, '$[3]'), $2, json_extract(t.value, '$[4]'),
-  CASE WHEN t.key + 1 = $1 THEN h.hash END
+  CASE WHEN t.key + 1 = $1 THEN h.hash ELSE x'00' END
 FROM ledger_head AS h, json_each($3) AS t
 WHERE h.id = 1`
 )

@@ -19,10 +19,11 @@ var (
 const (
 	putSignalSubject = `INSERT INTO signal_subjects (stream_id, sub, sid, included, created_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (stream_id, sub, sid) DO UPDATE SET included = excluded.included`
-	dropSignalSubject   = `DELETE FROM signal_subjects WHERE stream_id = $1 AND sub = $2 AND sid = $3`
-	countSignalSubjects = `SELECT count(*) FROM signal_subjects WHERE stream_id = $1`
-	listedSubjects      = `SELECT stream_id, sub, sid, included FROM signal_subjects WHERE sub IN strings($1)`
-	subjectsOfSessions  = `SELECT s.id, u.sub FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id IN ids($1)`
+	dropSignalSubject    = `DELETE FROM signal_subjects WHERE stream_id = $1 AND sub = $2 AND sid = $3`
+	forgetSignalSubjects = `DELETE FROM signal_subjects WHERE sub IN strings($1)`
+	countSignalSubjects  = `SELECT count(*) FROM signal_subjects WHERE stream_id = $1`
+	listedSubjects       = `SELECT stream_id, sub, sid, included FROM signal_subjects WHERE sub IN strings($1)`
+	subjectsOfSessions   = `SELECT s.id, u.sub FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id IN ids($1)`
 
 	// Many in one statement: what one cause tells may go into every stream.
 	insertSignalEvents = `INSERT INTO signal_events (stream_id, jti, id, claims, announces, created_at) `
@@ -50,6 +51,14 @@ func (d *DB) PutSubject(ctx context.Context, l signals.Listed, now int64) error 
 func (d *DB) DropSubject(ctx context.Context, streamID id.ID, s signals.Subject) error {
 	if _, err := d.exec(ctx, dropSignalSubject, streamID, s.Sub, s.Session); err != nil {
 		return fmt.Errorf("drop signal subject: %w", err)
+	}
+	return nil
+}
+
+// ForgetSubjects implements signals.SubjectStore.
+func (d *DB) ForgetSubjects(ctx context.Context, subs []string) error {
+	if _, err := d.exec(ctx, forgetSignalSubjects, subs); err != nil {
+		return fmt.Errorf("forget signal subjects: %w", err)
 	}
 	return nil
 }

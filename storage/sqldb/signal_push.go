@@ -23,8 +23,11 @@ WHERE id = $1 AND method = 'urn:ietf:rfc:8935' RETURNING push_job`
 	finishSignals   = `UPDATE signal_streams SET push_job = NULL WHERE id = $1 AND push_job = $2 AND wanted = $3`
 	handOverSignals = `UPDATE signal_streams SET push_job = $3, push_at = $4
 WHERE id = $1 AND push_job IS NOT DISTINCT FROM $2 AND method = 'urn:ietf:rfc:8935'`
-	verifySignals  = `UPDATE signal_streams SET verified_at = $2 WHERE id = $1 AND verified_at + $3 <= $2`
-	overdueSignals = `SELECT DISTINCT stream_id FROM signal_events WHERE created_at < $1`
+	verifySignals = `UPDATE signal_streams SET verified_at = $2 WHERE id = $1 AND verified_at + $3 <= $2`
+	// The oldest alone, so that SQLite does not read all events to find no stream
+	// twice: what is found is emptied, and the next are found a minute later.
+	overdueSignals = `SELECT DISTINCT stream_id FROM (
+  SELECT stream_id FROM signal_events WHERE created_at < $1 ORDER BY created_at LIMIT 1000) AS oldest`
 	stalledSignals = signalStreams + ` WHERE s.method = 'urn:ietf:rfc:8935' AND (s.push_job IS NULL OR s.push_at < $1)
   AND EXISTS (SELECT 1 FROM signal_events e WHERE e.stream_id = s.id AND (e.announces OR s.status = 'enabled'))`
 )

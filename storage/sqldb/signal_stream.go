@@ -24,7 +24,7 @@ WHERE id = $1`
 	// A stream with what its client is now: whether it may receive at all, and
 	// whether about everybody.
 	signalStreams = `SELECT s.id, s.client_id, s.method, s.endpoint, s.sealed, s.requested, s.description, s.status, s.reason,
-  s.push_job, s.wanted, s.created_at, s.updated_at, c.disabled_at = 0 AND ` + holdsPermission + `'signals:manage'),
+  s.push_job, s.push_at, s.wanted, s.created_at, s.updated_at, c.disabled_at = 0 AND ` + holdsPermission + `'signals:manage'),
   ` + holdsPermission + `'signals:all'), COALESCE(a.audience, '')
 FROM signal_streams s JOIN clients c ON c.client_id = s.client_id LEFT JOIN apis a ON a.id = c.api_id`
 	holdsPermission = `EXISTS (SELECT 1 FROM client_permissions cp JOIN permissions p ON p.id = cp.permission_id
@@ -122,6 +122,6 @@ func (d *DB) signalStreamsOf(ctx context.Context, sql string, args ...any) ([]si
 func signalColumns(s *signals.Stream) []any {
 	return []any{
 		&s.ID, &s.ClientID, (*string)(&s.Method), &s.Endpoint, &s.Sealed, (*list)(&s.Requested), &s.Description,
-		(*string)(&s.Status), &s.Reason, &s.PushJob, &s.Wanted, &s.CreatedAt, &s.UpdatedAt, &s.Live, &s.Every, &s.Audience,
+		(*string)(&s.Status), &s.Reason, &s.PushJob, &s.PushAt, &s.Wanted, &s.CreatedAt, &s.UpdatedAt, &s.Live, &s.Every, &s.Audience,
 	}
 }

@@ -189,6 +189,12 @@ func TestSignalSubjects(t *testing.T) {
 		if n, err := d.CountSubjects(ctx, s.ID); n != 2 || err != nil {
 			t.Errorf("%d subjects, %v", n, err)
 		}
+		if err := d.ForgetSubjects(ctx, []string{"y", "z"}); err != nil {
+			t.Error(err)
+		}
+		if listed, err := d.ListedSubjects(ctx, []string{"x", "y"}); len(listed) != 1 || listed[0].Sub != "x" || err != nil {
+			t.Errorf("after one was forgotten: %v, %v", listed, err)
+		}
 		owners, err := d.SessionSubjects(ctx, []id.ID{id.New()})
 		if len(owners) != 0 || err != nil {
 			t.Errorf("owner of no session: %v, %v", owners, err)

@@ -16,13 +16,13 @@ import (
 var _ granting.StandingStore = (*DB)(nil)
 
 // standingColumns is how many columns the widest standing has.
-const standingColumns = 96
+const standingColumns = 72
 
 // SessionStanding implements granting.StandingStore.
-func (d *DB) SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes, resources []string, now int64) (*granting.Standing, error) {
+func (d *DB) SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes []string, now int64) (*granting.Standing, error) {
 	var r standingRow
 	dest := r.dest(make([]any, 0, standingColumns))
-	args := []any{tokenHash, now, clientID, scopes, resources}
+	args := []any{tokenHash, now, clientID, scopes}
 	err := d.queryRow(ctx, sessionStanding, args, dest...)
 	if err != nil {
 		return nil, fmt.Errorf("session standing: %w", err)
@@ -69,16 +69,23 @@ func (d *DB) GrantStanding(ctx context.Context, grantID id.ID, now int64) (*gran
 	return &g, s, nil
 }
 
-// MachineStanding implements granting.StandingStore.
-func (d *DB) MachineStanding(ctx context.Context, clientID id.ID, scopes, resources []string) (*granting.Standing, error) {
-	var r standingRow
-	args := []any{clientID, len(scopes) == 0, scopes, resources}
-	err := d.queryRow(ctx, machineStanding, args,
-		&r.mark.Position, &r.mark.Change, &r.held, &r.apis)
-	if err != nil {
-		return nil, fmt.Errorf("machine standing: %w", err)
+// Audiences implements granting.StandingStore.
+func (d *DB) Audiences(ctx context.Context, permissions, resources []string) (*granting.Catalogue, error) {
+	var (
+		c          granting.Catalogue
+		held, apis string
+	)
+	err := d.queryRow(ctx, audiencesOf, []any{permissions, resources}, &c.Position, &c.Change, &held, &apis)
+	if err == nil {
+		c.Permissions, err = permissionLines(held)
 	}
-	return r.standing()
+	if err == nil {
+		c.APIs, err = audienceLines(apis)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("audiences: %w", err)
+	}
+	return &c, nil
 }
 
 // UserStanding implements granting.StandingStore; the groups are sorted.
@@ -87,7 +94,7 @@ func (d *DB) UserStanding(ctx context.Context, subject string, now int64) (*acco
 		u      accounts.User
 		groups []string
 	)
-	dest := append(standingUserDest(nil, &u), (*list)(&groups))
+	dest := append(gateUserDest(nil, &u), (*list)(&groups))
 	err := d.queryRow(ctx, d.either(userStandingPostgres, userStandingSQLite), []any{subject, now}, dest...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("user standing: %w", err)
@@ -111,7 +118,6 @@ type standingRow struct {
 	user    accounts.User
 	consent accounts.Consent
 	held    string
-	apis    string
 }
 
 func (r *standingRow) dest(dest []any) []any {
@@ -121,16 +127,12 @@ func (r *standingRow) dest(dest []any) []any {
 // rest are the destinations of the columns with which each person's standing
 // ends.
 func (r *standingRow) rest(dest []any) []any {
-	dest = consentDest(standingUserDest(sessionDest(dest, &r.session), &r.user), &r.consent)
-	return append(dest, &r.held, &r.apis)
+	dest = gateConsentDest(gateUserDest(gateSessionDest(dest, &r.session), &r.user), &r.consent)
+	return append(dest, &r.held)
 }
 
 func (r *standingRow) standing() (*granting.Standing, error) {
 	held, err := heldLines(r.held)
-	if err != nil {
-		return nil, err
-	}
-	apis, err := audienceLines(r.apis)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +142,6 @@ func (r *standingRow) standing() (*granting.Standing, error) {
 		Session: present(&r.session, r.session.ID),
 		Consent: present(&r.consent, r.consent.UserID),
 		Held:    held,
-		APIs:    apis,
 	}, nil
 }
 
@@ -152,28 +153,50 @@ func present[T any](v *T, key id.ID) *T {
 	return v
 }
 
-// heldLines reads one permission a line, and sorts them by name: the database
-// promises no order.
+// heldLines reads a permission and the end of a membership a line, and sorts by
+// name: the database promises no order. When several groups give a permission the
+// latest end counts, and a membership without end (zero) counts as the latest.
 func heldLines(text string) ([]granting.Held, error) {
 	if text == "" {
 		return nil, nil
 	}
 	held := make([]granting.Held, 0, strings.Count(text, "\n")+1)
 	for line := range strings.SplitSeq(text, "\n") {
-		name, rest, _ := strings.Cut(line, "\t")
-		ends, rest, _ := strings.Cut(rest, "\t")
+		name, ends, _ := strings.Cut(line, "\t")
 		endsAt, err := strconv.ParseInt(ends, 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("sqldb: permission line %q: %w", line, err)
 		}
+		n := slices.IndexFunc(held, func(h granting.Held) bool { return h.Permission == name })
+		switch {
+		case n < 0:
+			held = append(held, granting.Held{Permission: name, EndsAt: endsAt})
+		case endsAt == 0 || held[n].EndsAt != 0 && endsAt > held[n].EndsAt:
+			held[n].EndsAt = endsAt
+		}
+	}
+	slices.SortFunc(held, byPermission)
+	return held, nil
+}
+
+func byPermission(a, b granting.Held) int { return cmp.Compare(a.Permission, b.Permission) }
+
+// permissionLines reads one permission a line, with its API.
+func permissionLines(text string) ([]granting.Held, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var permissions []granting.Held
+	for line := range strings.SplitSeq(text, "\n") {
+		name, rest, _ := strings.Cut(line, "\t")
 		api, err := audienceLine(rest)
 		if err != nil {
 			return nil, err
 		}
-		held = append(held, granting.Held{Permission: name, EndsAt: endsAt, API: api})
+		permissions = append(permissions, granting.Held{Permission: name, API: api})
 	}
-	slices.SortFunc(held, func(a, b granting.Held) int { return cmp.Compare(a.Permission, b.Permission) })
-	return held, nil
+	slices.SortFunc(permissions, byPermission)
+	return permissions, nil
 }
 
 func audienceLines(text string) ([]granting.Audience, error) {

@@ -9,39 +9,61 @@ import (
 // into, side by side because their order must agree. Each that cannot hold NULL
 // in its table is read through COALESCE, so that the same text serves a row that
 // an outer join did not find: its id is then zero.
+//
+// A standing reads of a person, a session and a consent what the gate decides by and
+// what claims tell: gate...Columns. Who wants the whole row reads the others as well.
 
-const standingUserColumns = `u.id, COALESCE(u.sub, ''), COALESCE(u.username, ''), COALESCE(u.username_key, ''),
-  COALESCE(u.email, ''), COALESCE(u.email_key, ''), COALESCE(u.email_verified, false), COALESCE(u.password_hash, ''),
-  COALESCE(u.name, ''), COALESCE(u.profile, '{}'), COALESCE(u.staff, false), COALESCE(u.superuser, false),
-  COALESCE(u.demo, false), COALESCE(u.banned_at, 0), COALESCE(u.valid_from, 0), COALESCE(u.created_at, 0),
-  COALESCE(u.updated_at, 0), COALESCE(u.last_sign_in_at, 0)`
+const (
+	gateUserColumns = `u.id, COALESCE(u.sub, ''), COALESCE(u.username, ''), COALESCE(u.email, ''),
+  COALESCE(u.email_verified, false), COALESCE(u.name, ''), COALESCE(u.profile, '{}'), COALESCE(u.superuser, false),
+  COALESCE(u.banned_at, 0), COALESCE(u.valid_from, 0), COALESCE(u.updated_at, 0)`
+	standingUserColumns = gateUserColumns + `, COALESCE(u.username_key, ''), COALESCE(u.email_key, ''),
+  COALESCE(u.password_hash, ''), COALESCE(u.staff, false), COALESCE(u.demo, false), COALESCE(u.created_at, 0),
+  COALESCE(u.last_sign_in_at, 0)`
+)
 
-func standingUserDest(dest []any, u *accounts.User) []any {
-	return append(dest, &u.ID, &u.Subject, &u.Username, &u.UsernameKey,
-		&u.Email, &u.EmailKey, &u.EmailVerified, &u.PasswordHash,
-		&u.Name, object{&u.Profile}, &u.Staff, &u.Superuser,
-		&u.Demo, &u.BannedAt, &u.ValidFrom, &u.CreatedAt,
-		&u.UpdatedAt, &u.LastSignInAt)
+func gateUserDest(dest []any, u *accounts.User) []any {
+	return append(dest, &u.ID, &u.Subject, &u.Username, &u.Email,
+		&u.EmailVerified, &u.Name, object{&u.Profile}, &u.Superuser,
+		&u.BannedAt, &u.ValidFrom, &u.UpdatedAt)
 }
 
-const sessionColumns = `s.id, s.token_hash, s.user_id, COALESCE(s.rev, 0), COALESCE(s.auth_time, 0),
-  COALESCE(s.amr, ''), COALESCE(s.acr, ''), COALESCE(s.created_at, 0), COALESCE(s.last_seen_at, 0),
-  COALESCE(s.idle_ends_at, 0), COALESCE(s.expires_at, 0), COALESCE(s.ended_at, 0), COALESCE(s.end_reason, ''),
+func standingUserDest(dest []any, u *accounts.User) []any {
+	return append(gateUserDest(dest, u), &u.UsernameKey, &u.EmailKey,
+		&u.PasswordHash, &u.Staff, &u.Demo, &u.CreatedAt,
+		&u.LastSignInAt)
+}
+
+const (
+	gateSessionColumns = `s.id, s.user_id, COALESCE(s.rev, 0), COALESCE(s.auth_time, 0), COALESCE(s.amr, ''), COALESCE(s.acr, ''),
+  COALESCE(s.last_seen_at, 0), COALESCE(s.idle_ends_at, 0), COALESCE(s.expires_at, 0), COALESCE(s.ended_at, 0)`
+	sessionColumns = gateSessionColumns + `, s.token_hash, COALESCE(s.created_at, 0), COALESCE(s.end_reason, ''),
   COALESCE(s.user_agent, ''), COALESCE(s.address, '')`
+)
+
+func gateSessionDest(dest []any, s *accounts.Session) []any {
+	return append(dest, &s.ID, &s.UserID, &s.Rev, &s.AuthTime, (*words)(&s.AMR), &s.ACR,
+		&s.LastSeenAt, &s.IdleEndsAt, &s.ExpiresAt, &s.EndedAt)
+}
 
 func sessionDest(dest []any, s *accounts.Session) []any {
-	return append(dest, &s.ID, &s.TokenHash, &s.UserID, &s.Rev, &s.AuthTime,
-		(*words)(&s.AMR), &s.ACR, &s.CreatedAt, &s.LastSeenAt,
-		&s.IdleEndsAt, &s.ExpiresAt, &s.EndedAt, &s.EndReason,
+	return append(gateSessionDest(dest, s), &s.TokenHash, &s.CreatedAt, &s.EndReason,
 		&s.UserAgent, &s.Address)
 }
 
-const consentColumns = `k.user_id, k.client_id, COALESCE(k.scopes, ''), COALESCE(k.asked, ''), COALESCE(k.valid_from, 0),
-  COALESCE(k.granted_at, 0), COALESCE(k.updated_at, 0), COALESCE(k.revoked_at, 0), COALESCE(k.expires_at, 0)`
+const (
+	gateConsentColumns = `k.user_id, COALESCE(k.scopes, ''), COALESCE(k.asked, ''), COALESCE(k.valid_from, 0),
+  COALESCE(k.revoked_at, 0), COALESCE(k.expires_at, 0)`
+	consentColumns = gateConsentColumns + `, k.client_id, COALESCE(k.granted_at, 0), COALESCE(k.updated_at, 0)`
+)
+
+func gateConsentDest(dest []any, k *accounts.Consent) []any {
+	return append(dest, &k.UserID, (*words)(&k.Scopes), (*words)(&k.Asked), &k.ValidFrom,
+		&k.RevokedAt, &k.ExpiresAt)
+}
 
 func consentDest(dest []any, k *accounts.Consent) []any {
-	return append(dest, &k.UserID, &k.ClientID, (*words)(&k.Scopes),
-		(*words)(&k.Asked), &k.ValidFrom, &k.GrantedAt, &k.UpdatedAt, &k.RevokedAt, &k.ExpiresAt)
+	return append(gateConsentDest(dest, k), &k.ClientID, &k.GrantedAt, &k.UpdatedAt)
 }
 
 const codeColumns = `c.grant_id, c.secret_hash, c.client_id, c.user_id, c.session_id, COALESCE(c.redirect_uri, ''),

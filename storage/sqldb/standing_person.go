@@ -12,7 +12,7 @@ import (
 // Whom userinfo tells of, in one snapshot. $2 says whether the groups are wanted:
 // they are two more tables to look into.
 const (
-	grantPersonHead  = `SELECT h.position, h.change, g.claims, ` + standingUserColumns + `, ` + consentColumns + `, `
+	grantPersonHead  = `SELECT h.position, h.change, g.claims, ` + gateUserColumns + `, ` + gateConsentColumns + `, `
 	grantPersonNames = `CASE WHEN $2 THEN (SELECT COALESCE(CAST(`
 	grantPersonFrom  = `(b.name) AS text), '[]')
   FROM group_members m JOIN groups b ON b.id = m.group_id
@@ -33,7 +33,7 @@ func (d *DB) GrantPerson(ctx context.Context, grantID id.ID, groups bool, now in
 		r standingRow
 	)
 	dest := append(make([]any, 0, standingColumns), &p.Position, &p.Change, &p.Claims)
-	dest = append(consentDest(standingUserDest(dest, &r.user), &r.consent), (*list)(&p.Groups))
+	dest = append(gateConsentDest(gateUserDest(dest, &r.user), &r.consent), (*list)(&p.Groups))
 	err := d.queryRow(ctx, d.either(grantPersonPostgres, grantPersonSQLite), []any{grantID, groups, now}, dest...)
 	if err != nil {
 		return nil, fmt.Errorf("person of a grant: %w", err)
