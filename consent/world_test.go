@@ -188,7 +188,7 @@ func (w *world) consent(u *accounts.User) *accounts.Consent {
 type holdings struct{ *sqldb.DB }
 
 func (h holdings) HeldPermissions(ctx context.Context, token []byte, names []string, now int64) ([]string, error) {
-	st, err := h.SessionStanding(ctx, token, id.ID{}, names, nil, now)
+	st, err := h.SessionStanding(ctx, token, id.ID{}, names, now)
 	if err != nil {
 		return nil, err
 	}

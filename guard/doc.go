@@ -18,6 +18,8 @@
 //   - Values are printable ASCII; anything else in them is percent-encoded, so that
 //     two subjects never look the same.
 //   - A stream through the gateway ends when its token does.
+//   - The gateway lets nothing through but requests that it has seen, and
+//     WebSockets: no other protocol is switched to.
 //
 // Sources: RFC 6750; the manuals of ngx_http_auth_request_module, Traefik's
 // ForwardAuth, and Envoy's ext_authz filter.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/resource"
@@ -30,6 +31,10 @@ func (g *Guard) gateway() http.Handler {
 		ErrorLog: slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 	}
 	return g.admit(g.Need, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Trim(g.Upstream.Path, "/") != "" && climbs(r.URL.Path) {
+			refuse(w, http.StatusBadRequest, "invalid_request", "the path leaves the server's part of its host")
+			return
+		}
 		token, ok := resource.FromContext(r.Context())
 		if !ok {
 			proxy.ServeHTTP(w, r)
@@ -69,12 +74,29 @@ func transport() *http.Transport {
 	}
 }
 
+// climbs reports whether a server may read the path, which is decoded, as one that
+// goes up: then it could leave the path under which it was put.
+func climbs(path string) bool {
+	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
+		if name, _, _ := strings.Cut(segment, ";"); name == ".." { // "..;" is that for servlets
+			return true
+		}
+	}
+	return false
+}
+
 // rewrite makes the request to Upstream. When it is called, the headers that
 // Connection names are gone already, so that a client cannot have ours removed.
 func (g *Guard) rewrite(p *httputil.ProxyRequest) {
 	p.SetURL(g.Upstream)
 	p.SetXForwarded()
 	strip(p.Out.Header)
+	// What follows a switch of protocols is not looked at. In a WebSocket that can
+	// be no other request; with h2c it could, with any X-Auth-Subject in it.
+	if !strings.EqualFold(p.Out.Header.Get("Upgrade"), "websocket") {
+		p.Out.Header.Del("Upgrade")
+		p.Out.Header.Del("Connection")
+	}
 	p.Out.Trailer = nil // some servers merge them with the headers
 	token, _ := resource.FromContext(p.In.Context())
 	setClaims(p.Out.Header, token)

@@ -127,7 +127,7 @@ X-Auth-Subject: root
 		if claimsSomething(name) {
 			told[name] = strings.Join(values, "|")
 		}
-		if strings.Contains(strings.Join(values, ""), "root") || strings.Contains(strings.Join(values, ""), "66") {
+		if strings.Contains(strings.Join(values, ""), "root") || strings.Contains(strings.Join(values, ""), "203.0.113.66") {
 			t.Errorf("%s: %v reached the server", name, values)
 		}
 	}
@@ -142,6 +142,56 @@ X-Auth-Subject: root
 	}
 	if strings.Contains(log.String(), good) {
 		t.Error("the log holds a token")
+	}
+}
+
+// TestGatewaySwitchesToWebSocketAlone: after a switch to another protocol than
+// WebSocket, such as h2c, a client could send requests that the gateway never sees.
+func TestGatewaySwitchesToWebSocketAlone(t *testing.T) {
+	i := newIssuer(t)
+	u := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "" {
+			hello(w, r)
+			return
+		}
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", r.Header.Get("Upgrade"))
+		w.WriteHeader(http.StatusSwitchingProtocols)
+	})
+	g, _ := newGateway(t, i, u, nil)
+	for protocol, want := range map[string]int{
+		"h2c": http.StatusOK, "HTTP/2.0": http.StatusOK, "websocket, h2c": http.StatusOK, "TLS/1.0": http.StatusOK,
+		"websocket": http.StatusSwitchingProtocols, "WebSocket": http.StatusSwitchingProtocols,
+	} {
+		got := raw(t, g, `GET / HTTP/1.1
+Host: gateway
+Authorization: Bearer `+i.token(nil)+`
+Connection: Upgrade, HTTP2-Settings
+Upgrade: `+protocol+`
+HTTP2-Settings: AAMAAABkAAQAAP__
+
+`)
+		if r, _ := u.last(); got.StatusCode != want || want == http.StatusOK && r.Header.Get("Connection") != "" {
+			t.Errorf("%s: %d, want %d; the server was asked with %v", protocol, got.StatusCode, want, r.Header)
+		}
+	}
+}
+
+// TestGatewayKeepsToItsPath: a server that is put under a path is not left by "..".
+func TestGatewayKeepsToItsPath(t *testing.T) {
+	i := newIssuer(t)
+	u := newUpstream(t, hello)
+	for prefix, want := range map[string]int{"/app": http.StatusBadRequest, "/": http.StatusOK, "": http.StatusOK} {
+		g, _ := newGateway(t, i, u, func(g *Guard) { g.Upstream.Path = prefix })
+		for _, path := range []string{"/../admin", "/x/../../admin", "/%2e%2E/admin", "/..%2fadmin", `/..%5cadmin`, "/..;a=b/admin", "/.."} {
+			got := raw(t, g, "GET "+path+" HTTP/1.1\nHost: gateway\nAuthorization: Bearer "+i.token(nil)+"\n\n")
+			if got.StatusCode != want {
+				t.Errorf("%s below %q: %d, want %d", path, prefix, got.StatusCode, want)
+			}
+		}
+		if got := raw(t, g, "GET /a..b/...;..=/c HTTP/1.1\nHost: gateway\nAuthorization: Bearer "+i.token(nil)+"\n\n"); got.StatusCode != http.StatusOK {
+			t.Errorf("a path that stays: %d", got.StatusCode)
+		}
 	}
 }
 
@@ -255,7 +305,7 @@ func TestGatewayEndsStreams(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+			fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 			_, _ = io.Copy(conn, buffered)
 			return
 		default:
@@ -318,7 +368,7 @@ func upgrade(t *testing.T, g *httptest.Server, authorization string) io.Reader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	fmt.Fprintf(conn, "GET /upgrade HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: echo\r\nAuthorization: %s\r\n\r\n", authorization)
+	fmt.Fprintf(conn, "GET /upgrade HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: %s\r\n\r\n", authorization)
 	reader := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(reader, nil)
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {

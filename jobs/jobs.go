@@ -20,8 +20,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
-// ErrFinal, wrapped in a Handler's error, says that another try would fail as this
-// one did: the job is given up at once.
+// ErrFinal in a Handler's error says that another try would fail as this one did:
+// the job is given up at once.
 var ErrFinal = errors.New("jobs: not to be tried again")
 
 // Job is one thing to do.

@@ -82,12 +82,15 @@ func (p *Provider) standing(ctx context.Context, r *http.Request, a *authorizati
 	hash, _ := accounts.HashSessionToken(p.Cookies.Get(r, flow.SessionCookie)) // nil finds no session
 	var st *granting.Standing
 	err := p.statement(func() (mark accounts.Mark, err error) {
-		if st, err = p.Standings.SessionStanding(ctx, hash, a.client.ID, a.scopes, a.resources, now.UnixMilli()); err == nil {
+		if st, err = p.Standings.SessionStanding(ctx, hash, a.client.ID, a.scopes, now.UnixMilli()); err == nil {
 			mark = st.Mark
 		}
 		return mark, err
 	})
-	return st, err
+	if err != nil {
+		return nil, err
+	}
+	return st, p.complete(ctx, st, a.scopes, a.resources)
 }
 
 // knownResources refuses a resource that is no enabled API (RFC 8707 §2).

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"testing"
 
 	_ "net/http/pprof"
@@ -37,6 +38,7 @@ func TestCostServer(t *testing.T) {
 	if at := os.Getenv("GATEHOUSE_COST_PPROF"); at != "" {
 		go func() { _ = http.ListenAndServe(at, nil) }()
 	}
+	debug.SetGCPercent(200) // as serve does; for the bare server too
 	server := &http.Server{Handler: handler}
 	go func() { _ = server.Serve(l) }()
 	line, err := json.Marshal(fixtures)

@@ -39,9 +39,12 @@ func (p *Provider) loadCode(ctx context.Context, x *exchange, raw string) error 
 	}
 	var issued *granting.Code
 	var used *granting.Grant
-	err = p.stand(ctx, x, func() (st *granting.Standing, err error) {
+	err = p.stand(ctx, x, func() (st *granting.Standing, a asked, err error) {
 		issued, used, st, err = p.Standings.CodeStanding(ctx, code.grant, x.now.UnixMilli())
-		return st, err
+		if issued != nil {
+			a = asked{issued.Scopes, issued.Resources}
+		}
+		return st, a, err
 	})
 	if errors.Is(err, accounts.ErrNotFound) {
 		return unknown

@@ -24,9 +24,11 @@ func (p *Provider) loadRefresh(ctx context.Context, x *exchange, raw string) err
 		return unknown
 	}
 	var grant *granting.Grant
-	err = p.stand(ctx, x, func() (st *granting.Standing, err error) {
-		grant, st, err = p.Standings.GrantStanding(ctx, token.grant, x.now.UnixMilli())
-		return st, err
+	err = p.stand(ctx, x, func() (st *granting.Standing, a asked, err error) {
+		if grant, st, err = p.Standings.GrantStanding(ctx, token.grant, x.now.UnixMilli()); err == nil {
+			a = asked{grant.Scopes, grant.Resources}
+		}
+		return st, a, err
 	})
 	if errors.Is(err, accounts.ErrNotFound) {
 		return unknown
@@ -163,7 +165,8 @@ func (p *Provider) rotate(ctx context.Context, x *exchange) error {
 	return nil
 }
 
-// grantStanding reads a grant outside the exchange of its token.
+// grantStanding reads a grant outside the exchange of its token; the standing is not
+// complete.
 func (p *Provider) grantStanding(ctx context.Context, grantID id.ID, now time.Time) (g *granting.Grant, st *granting.Standing, err error) {
 	err = p.statement(func() (mark accounts.Mark, err error) {
 		if g, st, err = p.Standings.GrantStanding(ctx, grantID, now.UnixMilli()); err == nil {

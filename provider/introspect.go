@@ -104,6 +104,9 @@ func (p *Provider) introspectRefresh(ctx context.Context, c *accounts.Client, ra
 	if now.UnixMilli() >= ends {
 		return inactive, nil
 	}
+	if err := p.complete(ctx, st, grant.Scopes, grant.Resources); err != nil {
+		return nil, unavailable(err)
+	}
 	b := basis{
 		user: grant.UserID, session: grant.SessionID, rev: grant.Rev, scopes: grant.Scopes, resources: grant.Resources,
 		offline: grant.Offline && offline(c, st, grant.Scopes),

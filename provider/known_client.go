@@ -18,10 +18,9 @@ import (
 
 // Bounds of what is remembered, half of them for what is not asked for any more.
 const (
-	knownClients  = 5_000
-	knownOrigins  = 5_000
-	knownMachines = 5_000
-	knownTokens   = 5_000
+	knownClients = 5_000
+	knownOrigins = 5_000
+	knownTokens  = 5_000
 )
 
 func (p *Provider) readClient(clientID string, now time.Time) reader[*accounts.Client] {
@@ -99,17 +98,24 @@ func (p *Provider) proveAgain(ctx context.Context, who *caller, now time.Time, f
 	return p.prove(ctx, who, now)
 }
 
-// stand runs the statement by which a grant is decided, and makes the request's
-// client true at its position.
-func (p *Provider) stand(ctx context.Context, x *exchange, read func() (*granting.Standing, error)) error {
+// asked is what a code or a grant was asked with.
+type asked struct{ scopes, resources []string }
+
+// stand runs the statement by which a grant is decided, and makes what is in memory
+// of it, the request's client above all, true at its position.
+func (p *Provider) stand(ctx context.Context, x *exchange, read func() (*granting.Standing, asked, error)) error {
+	var was asked
 	err := p.statement(func() (accounts.Mark, error) {
-		st, err := read()
+		st, a, err := read()
 		if err != nil {
 			return accounts.Mark{}, err
 		}
-		x.standing = st
+		x.standing, was = st, a
 		return st.Mark, nil
 	})
+	if err == nil {
+		err = p.complete(ctx, x.standing, was.scopes, was.resources)
+	}
 	if err != nil {
 		return err
 	}

@@ -136,9 +136,9 @@ type betweenStandings struct {
 	*between
 }
 
-func (h betweenStandings) SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes, resources []string, now int64) (*granting.Standing, error) {
+func (h betweenStandings) SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes []string, now int64) (*granting.Standing, error) {
 	defer h.run()
-	return h.StandingStore.SessionStanding(ctx, tokenHash, clientID, scopes, resources, now)
+	return h.StandingStore.SessionStanding(ctx, tokenHash, clientID, scopes, now)
 }
 
 func (h betweenStandings) CodeStanding(ctx context.Context, grantID id.ID, now int64) (*granting.Code, *granting.Grant, *granting.Standing, error) {
@@ -151,9 +151,9 @@ func (h betweenStandings) GrantStanding(ctx context.Context, grantID id.ID, now 
 	return h.StandingStore.GrantStanding(ctx, grantID, now)
 }
 
-func (h betweenStandings) MachineStanding(ctx context.Context, clientID id.ID, scopes, resources []string) (*granting.Standing, error) {
+func (h betweenStandings) Audiences(ctx context.Context, permissions, resources []string) (*granting.Catalogue, error) {
 	defer h.run()
-	return h.StandingStore.MachineStanding(ctx, clientID, scopes, resources)
+	return h.StandingStore.Audiences(ctx, permissions, resources)
 }
 
 // afterClient runs f after the next read of a client, which nobody remembers.

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/provider/granting"
 )
 
 // pushed is a pushed authorization request as it is kept (RFC 9126).
@@ -75,8 +76,8 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 		return nil, err
 	}
 	if len(a.resources) > 0 {
-		st, err := p.Standings.SessionStanding(ctx, nil, c.ID, a.scopes, a.resources, now.UnixMilli())
-		if err != nil {
+		st := &granting.Standing{Mark: c.mark}
+		if err := p.complete(ctx, st, a.scopes, a.resources); err != nil {
 			return nil, err
 		}
 		if err := p.knownResources(a, st); err != nil {

@@ -140,12 +140,14 @@ type Provider struct {
 	gate   gate
 	guard  guard
 
-	document atomic.Pointer[published] // the metadata
-	clients  memory[*accounts.Client]
-	machines memory[*granting.Standing] // what clients hold themselves
-	origins  memory[bool]
-	tokens   recent[[sha256.Size]byte, *knownToken]
-	fosite   *fosite.Fosite
+	document    atomic.Pointer[published] // the metadata
+	clients     memory[*accounts.Client]
+	permissions memory[permission] // by name
+	origins     memory[bool]
+	tokens      recent[[sha256.Size]byte, *knownToken]
+	fosite      *fosite.Fosite
+
+	refreshes, redemptions crowd // what the token endpoint does at once
 }
 
 // Mount adds the endpoints to r, whose root is the origin of the issuer. Pages
@@ -157,7 +159,8 @@ func (p *Provider) Mount(r *mux.Router, pages func(http.Handler) http.Handler) e
 	p.issuer = p.Issuer.String()
 	p.gate = gate{issuer: p.issuer, accessToken: p.Lifetimes.AccessToken}
 	p.fosite = newFosite(p)
-	p.clients.kept.limit, p.machines.kept.limit, p.origins.kept.limit = knownClients, knownMachines, knownOrigins
+	p.refreshes, p.redemptions = newCrowd(), newCrowd()
+	p.clients.kept.limit, p.permissions.kept.limit, p.origins.kept.limit = knownClients, knownPermissions, knownOrigins
 	p.tokens.limit = knownTokens
 
 	path := p.Issuer.Path
@@ -178,6 +181,7 @@ func (p *Provider) Mount(r *mux.Router, pages func(http.Handler) http.Handler) e
 	for _, at := range p.metadataPaths() {
 		r.Handle(at, metadata)
 	}
+	r.Handle(pathResource+path, web.OpenCORS(http.HandlerFunc(p.resourceMetadata)))
 	return nil
 }
 

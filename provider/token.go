@@ -20,6 +20,12 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.answerError(w, r, formError(err))
 		return
 	}
+	crowd := p.crowdOf(form.Get("grant_type"))
+	if err := crowd.enter(r.Context()); err != nil {
+		p.answerError(w, r, err)
+		return
+	}
+	defer crowd.leave()
 	answer, err := p.exchange(r, form)
 	if err != nil {
 		p.answerError(w, r, err)

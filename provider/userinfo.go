@@ -158,7 +158,7 @@ var errNoToken = errors.New("provider: no access token")
 // answerBearer writes an error of a protected resource that needs a scope
 // (RFC 6750 §3).
 func (p *Provider) answerBearer(w http.ResponseWriter, r *http.Request, scope string, err error) {
-	const scheme = `Bearer realm="Gatehouse"`
+	scheme := `Bearer realm="Gatehouse", resource_metadata="` + p.resourceURL() + `"` // RFC 9728 §5.1
 	if errors.Is(err, errNoToken) {
 		w.Header().Set("WWW-Authenticate", scheme)
 		web.NoStore(w)

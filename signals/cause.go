@@ -13,6 +13,9 @@ const (
 	byUser  = "user"
 )
 
+// reasonDeletion is the reason of the row that ends a person.
+const reasonDeletion = "deletion"
+
 // cause explains a row's reason.
 type cause struct {
 	text string
@@ -30,7 +33,7 @@ func causes() map[string]cause {
 		"password-change":      {"The person changed their password", byUser},
 		"password-reset":       {"The password was reset", ""},
 		"ban":                  {"The account was disabled", byAdmin},
-		"deletion":             {"The account was deleted", ""},
+		reasonDeletion:         {"The account was deleted", ""},
 		"membership-removed":   {"The person was taken out of a group", byAdmin},
 		"membership-shortened": {"The membership in a group was shortened", byAdmin},
 		"staff-removed":        {"The person is no longer staff", byAdmin},
@@ -82,7 +85,7 @@ func occurrences(r revocation.Row, owner string) []occurrence {
 		switch r.Reason {
 		case "ban":
 			return add(list, typeAccountDisabled, struct{}{})
-		case "deletion":
+		case reasonDeletion:
 			return add(list, typeAccountPurged, struct{}{})
 		case "password-reset":
 			return add(list, typeCredentialChange, password(body))

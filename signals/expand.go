@@ -48,7 +48,25 @@ func (t *Transmitter) Expand(ctx context.Context, rows []revocation.Row) error {
 		}
 		list = append(list, occurrences(r, owner)...)
 	}
-	return t.distribute(ctx, streams, list)
+	if err := t.distribute(ctx, streams, list); err != nil {
+		return err
+	}
+	return t.forget(ctx, rows)
+}
+
+// forget drops what streams list about people who are deleted, now that this was
+// told: their names are nobody's to keep, and would count for ever.
+func (t *Transmitter) forget(ctx context.Context, rows []revocation.Row) error {
+	var subs []string
+	for _, r := range rows {
+		if r.Kind == revocation.User && r.Reason == reasonDeletion {
+			subs = append(subs, r.Key)
+		}
+	}
+	if len(subs) == 0 {
+		return nil
+	}
+	return t.Subjects.ForgetSubjects(ctx, subs)
 }
 
 // distribute puts each occurrence into the streams that want it.

@@ -189,6 +189,22 @@ func (t *Transmitter) look(ctx context.Context, streamID id.ID, limit int) (poll
 type pollers struct {
 	mu      sync.Mutex
 	waiting map[id.ID]chan struct{}
+	drained bool
+}
+
+// Drain ends the polls that wait, and lets none wait from now on: a server that
+// stops has less time than they. Their receivers ask again, and are answered by
+// another one.
+func (t *Transmitter) Drain() { t.pollers.drain() }
+
+func (p *pollers) drain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drained = true
+	for _, one := range p.waiting {
+		close(one)
+	}
+	clear(p.waiting)
 }
 
 // enter ends the poll of the stream that waits, and returns what is closed when
@@ -197,6 +213,10 @@ func (p *pollers) enter(streamID id.ID) (replaced <-chan struct{}, leave func())
 	mine := make(chan struct{})
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.drained {
+		close(mine)
+		return mine, func() {}
+	}
 	if p.waiting == nil {
 		p.waiting = map[id.ID]chan struct{}{}
 	}

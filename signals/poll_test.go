@@ -101,6 +101,29 @@ func TestPoll_Waits(t *testing.T) {
 	w.eventually(func() bool { return w.tr.Polling() == 0 })
 }
 
+// TestPoll_Drain: a server that stops lets no poll wait.
+func TestPoll_Drain(t *testing.T) {
+	w := newWorld(t)
+	me := w.client()
+	streamID := w.stream(me, "", "")
+	answers := make(chan string)
+	poll := func() {
+		var text []byte
+		defer func() { answers <- string(text) }()
+		_, text = w.raw(me, "POST", "/signals/poll/"+streamID, `{}`)
+	}
+	go poll()
+	w.eventually(func() bool { return w.tr.Polling() == 1 })
+	w.tr.Drain()
+	w.tr.Drain()
+	go poll()
+	for range 2 {
+		if got := <-answers; got != `{"sets":{}}` {
+			t.Errorf("a poll brought %s", got)
+		}
+	}
+}
+
 // TestPoll_ClientEnds: a poll that waits brings nothing more once its client may not
 // receive.
 func TestPoll_ClientEnds(t *testing.T) {

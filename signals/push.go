@@ -20,8 +20,8 @@ import (
 const (
 	pushTimeout = time.Minute
 	// pushFor is for how long one job goes on; then another one takes over, so
-	// that a long queue leaves room for others.
-	pushFor = 20 * time.Second
+	// that a long queue leaves room for others, and a server that stops waits little.
+	pushFor = 5 * time.Second
 	// sealPurpose binds a sealed header to its use; it is bound to its stream too.
 	sealPurpose = "signals authorization header"
 )
@@ -45,17 +45,31 @@ func (t *Transmitter) wake(ctx context.Context, s *Stream) error {
 	if err != nil || !made {
 		return err
 	}
-	return t.enqueue(ctx, s, job)
+	return t.enqueue(ctx, s, job, 0)
 }
 
-// enqueue makes a stream's job. Its target is the host, so that one who hangs is
+// hurry is wake after something that the receiver did itself: a job that waits to
+// try again is replaced by one that tries now. One that may be at work is left
+// alone, for two would mix up the order.
+func (t *Transmitter) hurry(ctx context.Context, s *Stream) error {
+	if s.Method != Push || s.PushJob.IsZero() || t.now()-s.PushAt <= pushTimeout.Milliseconds() {
+		return t.wake(ctx, s)
+	}
+	return t.handOver(ctx, s, s.PushJob, 0)
+}
+
+// enqueue makes a stream's job, to run after a wait. Its target is the host, so that one who hangs is
 // not given every worker by having many streams.
-func (t *Transmitter) enqueue(ctx context.Context, s *Stream, job id.ID) error {
+func (t *Transmitter) enqueue(ctx context.Context, s *Stream, job id.ID, wait time.Duration) error {
 	var host string
 	if u, err := url.Parse(s.Endpoint); err == nil {
 		host = u.Host
 	}
-	return t.Jobs.Enqueue(ctx, jobs.Job{ID: job, Kind: KindPush, Target: host, Payload: s.ID.String()})
+	j := jobs.Job{ID: job, Kind: KindPush, Target: host, Payload: s.ID.String()}
+	if wait > 0 {
+		j.RunAt = t.now() + wait.Milliseconds()
+	}
+	return t.Jobs.Enqueue(ctx, j)
 }
 
 // push does a stream's job: it sends what waits, one after the other, and ends when
@@ -72,6 +86,7 @@ func (t *Transmitter) push(ctx context.Context, j jobs.Job) error {
 		return err // another job has taken over, or the stream is gone
 	}
 	until := t.Now().Add(pushFor)
+	sent := 0
 	for {
 		s, err := t.Streams.StreamByID(ctx, streamID)
 		if errors.Is(err, accounts.ErrNotFound) {
@@ -97,25 +112,33 @@ func (t *Transmitter) push(ctx context.Context, j jobs.Job) error {
 			continue // something came in between
 		}
 		if t.Now().After(until) {
-			return t.handOver(ctx, s, j.ID)
+			return t.handOver(ctx, s, j.ID, 0)
 		}
 		if err := t.send(ctx, s, waiting[0]); err != nil {
-			return err
+			if sent == 0 {
+				return err
+			}
+			// It took what came before: it is not down, and the failures of a long
+			// queue must not add up to the waits of one that is.
+			t.Log.InfoContext(ctx, "a push is tried again soon", "stream", s.ID, "client_id", s.ClientID, "error", err)
+			return t.handOver(ctx, s, j.ID, backoff(1))
 		}
 		if _, err := t.Events.DropEvents(ctx, s.ID, []string{waiting[0].JTI}); err != nil {
 			return fmt.Errorf("drop a delivered event: %w", err)
 		}
+		sent++
 	}
 }
 
-func (t *Transmitter) handOver(ctx context.Context, s *Stream, from id.ID) error {
+// handOver puts another job in the place of one, to run after a wait.
+func (t *Transmitter) handOver(ctx context.Context, s *Stream, from id.ID, wait time.Duration) error {
 	return t.Tx.InTx(ctx, func(ctx context.Context) error {
 		next := id.New()
 		ok, err := t.Deliveries.HandOverPush(ctx, s.ID, from, next, t.now())
 		if err != nil || !ok {
 			return err
 		}
-		return t.enqueue(ctx, s, next)
+		return t.enqueue(ctx, s, next, wait)
 	})
 }
 
@@ -143,6 +166,9 @@ func (t *Transmitter) send(ctx context.Context, s *Stream, e Event) error {
 		body, _ := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
 		var refused refusal
 		_ = json.Unmarshal(body, &refused) // what cannot be read says nothing
+		if refused.aboutUs() {
+			return fmt.Errorf("push to %s: refused: %s", request.URL.Host, refused.Code)
+		}
 		t.refused(ctx, s, e.JTI, refused)
 		return nil
 	}
@@ -175,6 +201,12 @@ func (t *Transmitter) request(ctx context.Context, s *Stream, e Event) (*http.Re
 type refusal struct {
 	Code        string `json:"err"`
 	Description string `json:"description"`
+}
+
+// aboutUs reports whether a receiver refused who sends, not what is sent (RFC 8935
+// §2.4). That is its own to mend, and all events until then would be lost.
+func (r refusal) aboutUs() bool {
+	return r.Code == "authentication_failed" || r.Code == "access_denied"
 }
 
 // refused notes that a receiver does not want an event as it is. To send it again

@@ -61,7 +61,7 @@ func (t *Transmitter) setStatus(w http.ResponseWriter, r *http.Request, by *Rece
 		}
 		switch next {
 		case Enabled:
-			if err := t.wake(ctx, s); err != nil {
+			if err := t.hurry(ctx, s); err != nil {
 				return err
 			}
 		case Disabled:

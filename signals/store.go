@@ -38,6 +38,7 @@ type Stream struct {
 	Status      Status
 	Reason      string
 	PushJob     id.ID // the job that delivers; zero while nothing waits
+	PushAt      int64 // when it was made or last began to run, Unix milliseconds
 	Wanted      int64 // rises with what is put into the stream
 	CreatedAt   int64 // Unix milliseconds
 	UpdatedAt   int64 // Unix milliseconds
@@ -90,6 +91,8 @@ type StreamStore interface {
 type SubjectStore interface {
 	PutSubject(ctx context.Context, l Listed, now int64) error
 	DropSubject(ctx context.Context, streamID id.ID, s Subject) error
+	// ForgetSubjects drops what any stream lists about these people.
+	ForgetSubjects(ctx context.Context, subs []string) error
 	CountSubjects(ctx context.Context, streamID id.ID) (int, error)
 	// ListedSubjects returns what streams list about these people.
 	ListedSubjects(ctx context.Context, subs []string) ([]Listed, error)

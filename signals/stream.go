@@ -121,8 +121,9 @@ func (t *Transmitter) rewrite(w http.ResponseWriter, r *http.Request, by *Receiv
 		if err := t.Streams.UpdateStream(ctx, s); err != nil {
 			return err
 		}
-		// What waited for a poll may now have to be pushed.
-		if err := t.wake(ctx, s); err != nil {
+		// What waited for a poll may now have to be pushed, or may be taken at the
+		// address that was mended.
+		if err := t.hurry(ctx, s); err != nil {
 			return err
 		}
 		return t.note(ctx, by.actor(), "update", s, map[string]any{"method": s.Method})

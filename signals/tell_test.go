@@ -278,3 +278,26 @@ func TestRows(t *testing.T) {
 		t.Error("a stamp was told")
 	}
 }
+
+// TestExpand_ForgetsTheDeleted: a receiver is told that a person was deleted, and
+// after that no list holds them.
+func TestExpand_ForgetsTheDeleted(t *testing.T) {
+	w := newWorld(t)
+	me := w.client()
+	streamID := w.stream(me, "", "")
+	gone, stays := w.user("gone"), w.user("stays")
+	w.add(me, streamID, issSub(gone))
+	w.add(me, streamID, complexOf(gone, w.session(gone)))
+	w.add(me, streamID, issSub(stays))
+	w.must(w.users.Delete(t.Context(), operator(), gone.Subject))
+	w.must(w.users.Ban(t.Context(), operator(), stays.Subject))
+	w.relay()
+	if got := types(w.poll(me, streamID)); !equal(got, "session-revoked", "session-revoked", "account-disabled", "account-purged") {
+		t.Errorf("told %v", got)
+	}
+	listed, err := w.db.ListedSubjects(t.Context(), []string{gone.Subject, stays.Subject})
+	w.must(err)
+	if len(listed) != 1 || listed[0].Sub != stays.Subject {
+		t.Errorf("the lists hold %v", listed)
+	}
+}

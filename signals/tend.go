@@ -54,7 +54,7 @@ func (t *Transmitter) Tend(ctx context.Context) error {
 	}
 	for i := range stalled {
 		s := &stalled[i]
-		if err := t.handOver(ctx, s, s.PushJob); err != nil {
+		if err := t.handOver(ctx, s, s.PushJob, 0); err != nil {
 			failed = append(failed, fmt.Errorf("wake stream %s: %w", s.ID, err))
 		}
 	}

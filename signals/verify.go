@@ -2,6 +2,7 @@ package signals
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -60,5 +61,8 @@ func (t *Transmitter) verification(ctx context.Context, s *Stream, body verifica
 	if err != nil {
 		return err
 	}
-	return t.put(ctx, s, e)
+	if err := t.Events.InsertEvents(ctx, []Event{e}); err != nil {
+		return fmt.Errorf("write a verification event: %w", err)
+	}
+	return t.hurry(ctx, s)
 }

@@ -76,6 +76,7 @@ func never() []netip.Prefix {
 		"224.0.0.0/4",        // multicast
 		"240.0.0.0/4",        // reserved, and broadcast
 		"fd00:ec2::/32",      // metadata
+		"fd20:ce::/32",       // metadata
 		"2001::/23",          // protocol assignments, Teredo among them
 		"2001:db8::/32",      // documentation
 		"2002::/16",          // 6to4: an IPv4 address inside

@@ -69,6 +69,7 @@ func TestAttack_121_AddressesAreChecked(t *testing.T) {
 		"fec0::1":                {false, false},
 		"ff02::1":                {false, false},
 		"fd00:ec2::254":          {false, false},
+		"fd20:ce::254":           {false, false},
 		"2001::1":                {false, false},
 		"2001:db8::1":            {false, false},
 		"2002:7f00:1::":          {false, false}, // 127.0.0.1 by 6to4

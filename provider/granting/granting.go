@@ -91,16 +91,31 @@ type Audience struct {
 }
 
 // Standing is everything that the gate must know of one person and one client,
-// read in one statement: one snapshot, with the ledger's head in it (L9).
+// read in one statement: one snapshot, with the ledger's head in it (L9). Of the
+// person, the session and the consent it holds what the gate and the claims need;
+// password, lookup keys, and where a session came from are not read.
 type Standing struct {
 	accounts.Mark
 	User    *accounts.User    // nil when deleted
 	Session *accounts.Session // nil when there is none
 	Consent *accounts.Consent // nil when the person was never asked
-	// Held are the permissions that the person holds through groups (all of them
-	// for a superuser) among the scopes asked, of enabled APIs.
+	// Held are the permissions that the person holds through groups among the scopes
+	// asked. The store leaves API empty; the provider fills it in from what it
+	// remembers, drops what belongs to no enabled API, and adds for a superuser
+	// whatever else was asked and exists.
 	Held []Held
-	// APIs are the enabled ones among the resources asked.
+	// APIs are the enabled ones among the resources asked, filled in by the provider.
+	APIs []Audience
+}
+
+// Catalogue says which API each of some permissions belongs to: what is the same for
+// everybody, and changes seldom. It is one snapshot.
+type Catalogue struct {
+	accounts.Mark
+	// Permissions are those that exist and belong to an enabled API, sorted by name;
+	// EndsAt is zero.
+	Permissions []Held
+	// APIs are the enabled ones among the resources asked, sorted.
 	APIs []Audience
 }
 
@@ -118,17 +133,16 @@ type Person struct {
 type StandingStore interface {
 	// SessionStanding is for the authorization endpoint: the session of a cookie,
 	// its user, and what the client may be given. Without such a session only
-	// Mark and APIs are filled.
-	SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes, resources []string, now int64) (*Standing, error)
+	// Mark is filled.
+	SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes []string, now int64) (*Standing, error)
 	// CodeStanding returns the code kept under a grant's id, the grant if it
 	// exists already, and the standing of the code's person. Either may be nil;
 	// ErrNotFound if both are.
 	CodeStanding(ctx context.Context, grantID id.ID, now int64) (*Code, *Grant, *Standing, error)
 	// GrantStanding returns a grant, ended or not, with its person's standing.
 	GrantStanding(ctx context.Context, grantID id.ID, now int64) (*Grant, *Standing, error)
-	// MachineStanding is for client credentials: what a client itself holds (all
-	// of it when scopes is empty), and the resources.
-	MachineStanding(ctx context.Context, clientID id.ID, scopes, resources []string) (*Standing, error)
+	// Audiences returns the APIs of permissions, and those that resources name.
+	Audiences(ctx context.Context, permissions, resources []string) (*Catalogue, error)
 	// GrantPerson returns the person of a grant, ended or not, with the groups they
 	// are in now if those are wanted.
 	GrantPerson(ctx context.Context, grantID id.ID, groups bool, now int64) (*Person, error)

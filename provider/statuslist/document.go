@@ -21,6 +21,9 @@ const (
 	// lifeInTTL is exp - iat, in TTLs: how long a verifier that cannot reach us
 	// goes on with what it has.
 	lifeInTTL = 4
+	// leeway is for how long after its end a token keeps its bit: clocks differ, and
+	// verifiers allow for that. The ledger and the store keep what is needed longer.
+	leeway = 2 * time.Minute
 )
 
 // document is a list as it is served. It never changes.
@@ -136,12 +139,12 @@ func (l *Lists) make(ctx context.Context, number int64) (*document, error) {
 	return &document{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, at: at}, nil
 }
 
-// read sets the bit of each living token that the ledger has revoked. A token
-// whose place was given after a page was read stays 0 until the next time; it was
-// given after the list's iat.
+// read sets the bit of each token that somebody may still take for a living one and
+// that the ledger has revoked. A token whose place was given after a page was read
+// stays 0 until the next time; it was given after the list's iat.
 func (l *Lists) read(ctx context.Context, number int64) (bits, error) {
 	list := newBits()
-	now := l.Now().UnixMilli()
+	now := l.Now().Add(-leeway).UnixMilli()
 	for from := int64(0); ; {
 		entries, err := l.Store.StatusEntries(ctx, number, from, now, pageSize)
 		if err != nil {

@@ -32,7 +32,7 @@ type Store interface {
 	InsertStatusEntry(ctx context.Context, e Entry) error
 	// StatusList finds a list, or accounts.ErrNotFound.
 	StatusList(ctx context.Context, number int64) (List, error)
-	// StatusEntries returns entries of tokens that live at a time (Unix
+	// StatusEntries returns entries of tokens that lived at a time (Unix
 	// milliseconds), in the order of their index, from one index on.
 	StatusEntries(ctx context.Context, number, from, now int64, limit int) ([]Entry, error)
 	// StatusLists returns the numbers of lists, at most so many.

@@ -345,6 +345,23 @@ func TestEveryKindSetsTheBit(t *testing.T) {
 	}
 }
 
+// TestTheBitOutlivesTheToken: a verifier whose clock is behind, or who allows for
+// that, must not see a revoked token good again in the moment in which it ends.
+func TestTheBitOutlivesTheToken(t *testing.T) {
+	l, f, h := newLists(t)
+	uri, index := place(t, l, f, revocation.Keys{ID: "one"})
+	f.revoke(revocation.Token, "one")
+	for _, c := range []struct {
+		pass time.Duration
+		want bool
+	}{{0, true}, {10 * time.Minute, true}, {time.Minute, true}, {time.Minute, false}} {
+		f.advance(c.pass)
+		if got := fetch(t, l, h, uri).bit(index); got != c.want {
+			t.Errorf("after %s more: %t", c.pass, got)
+		}
+	}
+}
+
 // TestMadeOnceInHalfATTL: many who ask share one making, and one document until
 // half its life is over; what expired is not read again.
 func TestMadeOnceInHalfATTL(t *testing.T) {
@@ -381,7 +398,7 @@ func TestMadeOnceInHalfATTL(t *testing.T) {
 	if !fetch(t, l, h, uri).bit(index) {
 		t.Error("the bit is not set after half a TTL")
 	}
-	f.advance(10 * time.Minute)
+	f.advance(12 * time.Minute)
 	if fetch(t, l, h, uri).bit(index) {
 		t.Error("an expired token is still read")
 	}

@@ -11,14 +11,14 @@ import (
 )
 
 func standingPosition(t *testing.T, w *World) {
-	before := w.standing(t, nil, nil).Position
+	before := w.standing(t, nil).Position
 	err := w.InTx(t.Context(), func(ctx context.Context) error {
 		return w.Append(ctx, revocation.Entry{Kind: revocation.Membership, Key: w.User.Subject, Reason: "test"})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := w.standing(t, nil, nil)
+	s := w.standing(t, nil)
 	if s.Position != before+1 {
 		t.Errorf("position %d after %d", s.Position, before)
 	}
@@ -37,7 +37,7 @@ func OneSnapshot(t *testing.T, open Nodes) {
 	group := w.AddGroup(t, "editors of posts", "posts:add")
 	g := w.Grant("openid posts:add")
 	mustRedeem(t, w, g)
-	start := w.standing(t, nil, nil).Position
+	start := w.standing(t, nil).Position
 
 	stop, read := make(chan struct{}), atomic.Int64{}
 	var readers sync.WaitGroup

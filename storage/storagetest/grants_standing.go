@@ -15,8 +15,7 @@ import (
 func Standings(t *testing.T, open Nodes) {
 	inWorlds(t, open(t, 1)[0], map[string]func(*testing.T, *World){
 		"what a person holds":          heldByPerson,
-		"what a machine holds":         heldByMachine,
-		"APIs among the resources":     standingAPIs,
+		"APIs of what is asked":        audiences,
 		"without a session":            standingWithoutSession,
 		"the session in it":            standingSession,
 		"the consent in it":            standingConsent,
@@ -29,28 +28,45 @@ func Standings(t *testing.T, open Nodes) {
 	})
 }
 
-func (w *World) posts() granting.Audience { return granting.Audience{URI: w.API.Audience} }
-
-func (w *World) standing(t *testing.T, scopes, resources []string) *granting.Standing {
+func (w *World) standing(t *testing.T, scopes []string) *granting.Standing {
 	t.Helper()
-	s, err := w.SessionStanding(t.Context(), w.Session.TokenHash, w.Client.ID, scopes, resources, w.At)
+	s, err := w.SessionStanding(t.Context(), w.Session.TokenHash, w.Client.ID, scopes, w.At)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
+// gateUser, gateSession and gateConsent are what a standing tells of a row: all but
+// what neither the gate nor a claim reads.
+func gateUser(u *accounts.User) *accounts.User {
+	seen := *u
+	seen.UsernameKey, seen.EmailKey, seen.PasswordHash = "", "", ""
+	seen.Staff, seen.Demo, seen.CreatedAt, seen.LastSignInAt = false, false, 0, 0
+	return &seen
+}
+
+func gateSession(s *accounts.Session) *accounts.Session {
+	seen := *s
+	seen.TokenHash, seen.CreatedAt, seen.EndReason, seen.UserAgent, seen.Address = nil, 0, "", "", ""
+	return &seen
+}
+
+func gateConsent(k *accounts.Consent) *accounts.Consent {
+	seen := *k
+	seen.ClientID, seen.GrantedAt, seen.UpdatedAt = id.ID{}, 0, 0
+	return &seen
+}
+
 func heldByPerson(t *testing.T, w *World) {
 	asked := []string{"openid", "posts:add", "posts:read", "postsXadd"}
 	want := func(name string, held ...granting.Held) {
 		t.Helper()
-		if diff := cmp.Diff(held, w.standing(t, asked, nil).Held); diff != "" {
+		if diff := cmp.Diff(held, w.standing(t, asked).Held); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	add := func(endsAt int64) granting.Held {
-		return granting.Held{Permission: "posts:add", EndsAt: endsAt, API: w.posts()}
-	}
+	add := func(endsAt int64) granting.Held { return granting.Held{Permission: "posts:add", EndsAt: endsAt} }
 	want("nothing")
 	soon := w.AddGroup(t, "soon", "posts:add", "posts:delete")
 	w.Join(t, soon, w.At) // ends now
@@ -59,108 +75,66 @@ func heldByPerson(t *testing.T, w *World) {
 	want("a membership with an end", add(w.At+5))
 	w.Join(t, w.AddGroup(t, "later", "posts:add"), w.At+50)
 	want("the later of two ends", add(w.At+50))
-	w.Join(t, w.AddGroup(t, "for ever", "posts:add"), 0)
-	want("no end is the latest", add(0))
-
-	api := *w.API
-	api.TokenLifetime, api.TokenAlgorithm, api.AuthenticationClaims = 5000, "EdDSA", true
-	if err := w.UpdateAPI(t.Context(), &api); err != nil {
-		t.Fatal(err)
-	}
-	changed := granting.Audience{URI: api.Audience, TokenLifetime: 5000, TokenAlgorithm: "EdDSA", AuthenticationClaims: true}
-	want("the API's properties", granting.Held{Permission: "posts:add", API: changed})
-	api.DisabledAt = w.At
-	if err := w.UpdateAPI(t.Context(), &api); err != nil {
-		t.Fatal(err)
-	}
-	want("a disabled API")
-	api.DisabledAt = 0
-	if err := w.UpdateAPI(t.Context(), &api); err != nil {
-		t.Fatal(err)
-	}
-
-	super := *w.User
-	super.Superuser = true
-	if err := w.UpdateUser(t.Context(), &super); err != nil {
-		t.Fatal(err)
-	}
-	want("a superuser holds what is asked",
-		granting.Held{Permission: "posts:add", API: changed}, granting.Held{Permission: "posts:read", API: changed})
+	w.Join(t, w.AddGroup(t, "for ever", "posts:add", "posts:read"), 0)
+	want("no end is the latest", add(0), granting.Held{Permission: "posts:read"})
+	w.Join(t, w.AddGroup(t, "again", "posts:add"), w.At+70)
+	want("an end after none", add(0), granting.Held{Permission: "posts:read"})
 }
 
-func heldByMachine(t *testing.T, w *World) {
-	machine := *w.Client
-	machine.Permissions = []string{"posts:add", "posts:read"}
-	if err := w.UpdateClient(t.Context(), &machine); err != nil {
-		t.Fatal(err)
-	}
-	// A person's groups are nothing to a machine.
-	w.Join(t, w.AddGroup(t, "all", "posts:delete"), 0)
-	for _, test := range []struct {
-		name   string
-		client id.ID
-		scopes []string
-		want   []string
-	}{
-		{"all", machine.ID, nil, []string{"posts:add", "posts:read"}},
-		{"one", machine.ID, []string{"posts:read"}, []string{"posts:read"}},
-		{"not held", machine.ID, []string{"posts:delete", "posts:_ead"}, nil},
-		{"another client", w.AddClient(t, "other").ID, nil, nil},
-	} {
-		s, err := w.MachineStanding(t.Context(), test.client, test.scopes, []string{w.API.Audience})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, h := range s.Held {
-			got = append(got, h.Permission)
-			if h.EndsAt != 0 || h.API != w.posts() {
-				t.Errorf("%s: %+v", test.name, h)
-			}
-		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
-		}
-		if diff := cmp.Diff([]granting.Audience{w.posts()}, s.APIs); diff != "" {
-			t.Errorf("%s: APIs (-want +got):\n%s", test.name, diff)
-		}
-		if s.User != nil || s.Session != nil || s.Consent != nil {
-			t.Errorf("%s: a machine is a person: %+v", test.name, s)
-		}
-	}
-}
-
-func standingAPIs(t *testing.T, w *World) {
+func audiences(t *testing.T, w *World) {
 	odd := w.AddAPI(t, `https://odd.example/?a=1&b=%25_`)
 	off := w.AddAPI(t, "https://off.example")
 	off.DisabledAt = 1
-	if err := w.UpdateAPI(t.Context(), off); err != nil {
-		t.Fatal(err)
+	api := *w.API
+	api.TokenLifetime, api.TokenAlgorithm, api.AuthenticationClaims, api.StatusList = 5000, "EdDSA", true, true
+	for _, err := range []error{
+		w.UpdateAPI(t.Context(), off), w.UpdateAPI(t.Context(), &api),
+		w.InsertPermission(t.Context(), &accounts.Permission{ID: id.New(), APIID: off.ID, Name: "off:read"}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	asked := []string{w.API.Audience, odd.Audience, off.Audience, "https://unknown.example", "", `"`, "https://odd.example/%"}
-	got := w.standing(t, nil, asked).APIs
-	if diff := cmp.Diff([]granting.Audience{{URI: odd.Audience}, w.posts()}, got); diff != "" {
-		t.Errorf("APIs (-want +got):\n%s", diff)
+	posts := granting.Audience{
+		URI: api.Audience, TokenLifetime: 5000, TokenAlgorithm: "EdDSA", AuthenticationClaims: true, StatusList: true,
 	}
-	if got := w.standing(t, nil, nil).APIs; got != nil {
-		t.Errorf("APIs without resources: %v", got)
+	get := func(permissions, resources []string) *granting.Catalogue {
+		t.Helper()
+		c, err := w.Audiences(t.Context(), permissions, resources)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	got := get([]string{"posts:read", "openid", "off:read", "posts:add", "posts:_dd", `"`, ""},
+		[]string{api.Audience, odd.Audience, off.Audience, "https://unknown.example", "", `"`, "https://odd.example/%"})
+	want := &granting.Catalogue{
+		Mark:        w.standing(t, nil).Mark,
+		Permissions: []granting.Held{{Permission: "posts:add", API: posts}, {Permission: "posts:read", API: posts}},
+		APIs:        []granting.Audience{{URI: odd.Audience}, posts},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("catalogue (-want +got):\n%s", diff)
+	}
+	if got = get(nil, nil); got.Permissions != nil || got.APIs != nil {
+		t.Errorf("nothing was asked: %+v", got)
 	}
 }
 
 func standingWithoutSession(t *testing.T, w *World) {
 	w.Join(t, w.AddGroup(t, "g", "posts:add"), 0)
-	s, err := w.SessionStanding(t.Context(), secretHash(99), w.Client.ID, []string{"posts:add"}, []string{w.API.Audience}, w.At)
+	s, err := w.SessionStanding(t.Context(), secretHash(99), w.Client.ID, []string{"posts:add"}, w.At)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&granting.Standing{Mark: s.Mark, APIs: []granting.Audience{w.posts()}}, s); diff != "" {
+	if diff := cmp.Diff(&granting.Standing{Mark: s.Mark}, s); diff != "" {
 		t.Errorf("standing (-want +got):\n%s", diff)
 	}
 }
 
 func standingSession(t *testing.T, w *World) {
-	got := w.standing(t, nil, nil)
-	if diff := cmp.Diff(&granting.Standing{Mark: got.Mark, User: w.User, Session: w.Session}, got); diff != "" {
+	got := w.standing(t, nil)
+	if diff := cmp.Diff(&granting.Standing{Mark: got.Mark, User: gateUser(w.User), Session: gateSession(w.Session)}, got); diff != "" {
 		t.Errorf("standing (-want +got):\n%s", diff)
 	}
 	// Ended, banned: the gate decides, so it must see them.
@@ -172,7 +146,7 @@ func standingSession(t *testing.T, w *World) {
 	if err := w.UpdateUser(t.Context(), &banned); err != nil {
 		t.Fatal(err)
 	}
-	got = w.standing(t, nil, nil)
+	got = w.standing(t, nil)
 	if got.Session == nil || got.Session.EndedAt != w.At || got.User.BannedAt != w.At {
 		t.Errorf("session %+v of %+v", got.Session, got.User)
 	}
@@ -183,11 +157,11 @@ func standingConsent(t *testing.T, w *World) {
 	if err := w.PutConsent(t.Context(), k); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(k, w.standing(t, nil, nil).Consent); diff != "" {
+	if diff := cmp.Diff(gateConsent(k), w.standing(t, nil).Consent); diff != "" {
 		t.Errorf("consent (-want +got):\n%s", diff)
 	}
 	other := w.AddClient(t, "other")
-	s, err := w.SessionStanding(t.Context(), w.Session.TokenHash, other.ID, nil, nil, w.At)
+	s, err := w.SessionStanding(t.Context(), w.Session.TokenHash, other.ID, nil, w.At)
 	if err != nil || s.Consent != nil {
 		t.Errorf("consent for another client: %+v, %v", s.Consent, err)
 	}
@@ -211,7 +185,7 @@ func userStanding(t *testing.T, w *World) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(w.User, u); diff != "" {
+	if diff := cmp.Diff(gateUser(w.User), u); diff != "" {
 		t.Errorf("user (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"a", "b \"quoted\", with\ttab\nand line"}, groups); diff != "" {
@@ -242,7 +216,7 @@ func grantPerson(t *testing.T, w *World) {
 		return p
 	}
 	got := person(false)
-	if diff := cmp.Diff(&granting.Person{Mark: w.standing(t, nil, nil).Mark, User: w.User, Claims: g.Claims}, got); diff != "" {
+	if diff := cmp.Diff(&granting.Person{Mark: w.standing(t, nil).Mark, User: gateUser(w.User), Claims: g.Claims}, got); diff != "" {
 		t.Errorf("person (-want +got):\n%s", diff)
 	}
 	k := w.Consent("openid")
@@ -250,7 +224,7 @@ func grantPerson(t *testing.T, w *World) {
 		t.Fatal(err)
 	}
 	got = person(true)
-	if diff := cmp.Diff(k, got.Consent); diff != "" {
+	if diff := cmp.Diff(gateConsent(k), got.Consent); diff != "" {
 		t.Errorf("consent (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"a", "b \"quoted\", with\ttab\nand line"}, got.Groups); diff != "" {
@@ -267,7 +241,7 @@ func standingsAgree(t *testing.T, w *World) {
 		t.Fatal(err)
 	}
 	scopes, resources := "openid posts:add", w.API.Audience
-	want := w.standing(t, []string{"openid", "posts:add"}, []string{resources})
+	want := w.standing(t, []string{"openid", "posts:add"})
 	c := w.Code(scopes, resources)
 	mustInsert(t, w, c)
 	_, _, got, err := w.CodeStanding(t.Context(), c.GrantID, w.At)
@@ -302,8 +276,8 @@ func standingsAgree(t *testing.T, w *World) {
 func oddScopes(t *testing.T, w *World) {
 	w.Join(t, w.AddGroup(t, "g", "posts:add"), 0)
 	odd := []string{`"`, `\`, `","posts:delete`, "%", "posts:ad_", "POSTS:ADD", "posts:add"}
-	got := w.standing(t, odd, nil).Held
-	if diff := cmp.Diff([]granting.Held{{Permission: "posts:add", API: w.posts()}}, got); diff != "" {
+	got := w.standing(t, odd).Held
+	if diff := cmp.Diff([]granting.Held{{Permission: "posts:add"}}, got); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
 	g := w.Grant("openid")
