@@ -37,7 +37,7 @@ type holdings struct{ *sqldb.DB }
 
 // HeldPermissions implements consent.Holdings.
 func (h holdings) HeldPermissions(ctx context.Context, sessionTokenHash []byte, names []string, now int64) ([]string, error) {
-	standing, err := h.SessionStanding(ctx, sessionTokenHash, id.ID{}, names, nil, now)
+	standing, err := h.SessionStanding(ctx, sessionTokenHash, id.ID{}, names, now)
 	if err != nil {
 		return nil, err
 	}

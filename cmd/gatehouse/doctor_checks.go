@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
@@ -53,6 +56,87 @@ func (d *diagnosis) checkDatabase(ctx context.Context, cfg *config.Config, db *s
 	}
 	d.ok("migrations", "none is pending")
 	d.checkFacts(ctx, cfg, db)
+	d.checkFollowers(ctx, db)
+	d.checkRelays(ctx, db)
+}
+
+// behindLimit is how far those who follow the ledger may lag before somebody should
+// look: a follower is stale by then.
+const behindLimit = 10 * time.Second
+
+// checkFollowers looks at what resource servers have reported lately.
+func (d *diagnosis) checkFollowers(ctx context.Context, db *sqldb.DB) {
+	const check = "followers"
+	reported, err := db.ListFollowers(ctx)
+	if err != nil {
+		d.fail(check, "check the rights of the database's user", "%s", firstLine(err))
+		return
+	}
+	now := d.call.now()
+	reported = heardOf(reported, now)
+	var silent, stale, behind []string
+	for _, f := range reported {
+		name := f.Audience + " " + f.Instance
+		late, err := db.WrittenBefore(ctx, f.Position, f.ReportedAt-behindLimit.Milliseconds())
+		if err != nil {
+			d.fail(check, "check the rights of the database's user", "%s", firstLine(err))
+			return
+		}
+		switch {
+		case fellSilent(f, len(reported), now):
+			silent = append(silent, name)
+		case f.State == "stale":
+			stale = append(stale, name)
+		case late:
+			behind = append(behind, name)
+		}
+	}
+	total := len(reported)
+	d.some(check, total, silent, "if they were not stopped, look at their logs and at the network between", "have not reported lately")
+	d.some(check, total, stale, "look at their logs, at the proxy between (it must not buffer /revocations/stream), and at the nodes' connection to the database", "are stale: their policies decide")
+	d.some(check, total, behind, "take the load from them, or give them more of the processor", "were more than 10 seconds behind the ledger when they reported")
+	if len(silent)+len(stale)+len(behind) == 0 {
+		d.ok(check, "%d reported lately that they follow the ledger", total)
+	}
+}
+
+// some warns of those to whom something applies, and names a few of them.
+func (d *diagnosis) some(check string, total int, names []string, remedy, what string) {
+	const named = 3
+	if len(names) == 0 {
+		return
+	}
+	list, more := names, ""
+	if len(names) > named {
+		list, more = names[:named], ", ..."
+	}
+	d.warn(check, remedy, "%d of %d %s: %s%s", len(names), total, what, strings.Join(list, ", "), more)
+}
+
+// checkRelays looks at what turns the ledger into messages to others.
+func (d *diagnosis) checkRelays(ctx context.Context, db *sqldb.DB) {
+	const check = "messages"
+	relays, err := db.Relays(ctx)
+	if err != nil {
+		d.fail(check, "check the rights of the database's user", "%s", firstLine(err))
+		return
+	}
+	before := d.call.now().Add(-behindLimit).UnixMilli()
+	var late []string
+	for _, name := range slices.Sorted(maps.Keys(relays)) {
+		behind, err := db.WrittenBefore(ctx, relays[name], before)
+		if err != nil {
+			d.fail(check, "check the rights of the database's user", "%s", firstLine(err))
+			return
+		}
+		if behind {
+			late = append(late, name)
+		}
+	}
+	d.some(check, len(relays), late, "start a server if none runs; it passes on what waits, and its log says what keeps it from that", "are more than 10 seconds behind the ledger")
+	if len(late) == 0 {
+		d.ok(check, "%d kinds of messages are passed on", len(relays))
+	}
 }
 
 // checkServer looks at the database server's version and clock.

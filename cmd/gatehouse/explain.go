@@ -11,7 +11,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/revocation"
-	"github.com/gatehouse-id/gatehouse/revocation/feed"
 )
 
 const (
@@ -125,7 +124,7 @@ func (d *domain) explain(ctx context.Context, row revocation.Row) (*explanation,
 		WrittenAt: when(row.At), NeededTo: when(row.ExpiresAt), Events: []causeAnswer{}, Followers: []receipt{},
 	}
 	// The event has the time of its statement, the row that of the commit.
-	const apart = 10_000
+	const apart = 2_000
 	kind := string(row.Kind)
 	if row.Kind == revocation.Membership {
 		kind = "user"
@@ -165,16 +164,17 @@ func (d *domain) receipts(ctx context.Context, row revocation.Row) ([]receipt, e
 		first[[2]string{a.ClientID, a.Instance}] = a.FirstAt
 	}
 	now := d.now()
+	reported = heardOf(reported, now)
 	list := []receipt{}
 	for _, f := range reported {
-		if row.Audience != "" && row.Audience != f.Audience || now.UnixMilli()-f.ReportedAt > forgottenAfter.Milliseconds() {
+		if row.Audience != "" && row.Audience != f.Audience {
 			continue
 		}
 		r := receipt{
 			Audience: f.Audience, ClientID: f.ClientID, Instance: f.Instance, State: f.State, ReportedAt: when(f.ReportedAt),
 		}
-		if silent(f, len(reported), now) {
-			r.State = "silent"
+		if fellSilent(f, len(reported), now) {
+			r.State = stateSilent
 		}
 		if at := first[[2]string{f.ClientID, f.Instance}]; at != 0 {
 			r.AcknowledgedAt, r.AfterMS = when(at), max(at-row.At, 0)
@@ -182,11 +182,6 @@ func (d *domain) receipts(ctx context.Context, row revocation.Row) ([]receipt, e
 		list = append(list, r)
 	}
 	return list, nil
-}
-
-// silent reports whether an instance should have been heard of again.
-func silent(f feed.Applied, followers int, now time.Time) bool {
-	return now.UnixMilli()-f.ReportedAt > 2*feed.ReportAfter(followers).Milliseconds()+explainPatience.Milliseconds()
 }
 
 func (e *explanation) write(w io.Writer) {
@@ -246,5 +241,5 @@ func (r receipts) report(ctx context.Context, c *call, d *domain, kind revocatio
 
 // open reports whether somebody who is there has not acknowledged yet.
 func (e *explanation) open() bool {
-	return slices.ContainsFunc(e.Followers, func(r receipt) bool { return r.AcknowledgedAt == "" && r.State != "silent" })
+	return slices.ContainsFunc(e.Followers, func(r receipt) bool { return r.AcknowledgedAt == "" && r.State != stateSilent })
 }
