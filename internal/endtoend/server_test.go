@@ -179,7 +179,7 @@ func (s *server) checkSilence(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	always := append([]string{"ghc_", "ghr_", "eyJ"}, s.secrets...)
-	for _, name := range []string{"secret", "demo-app-secret"} {
+	for _, name := range []string{"secret", "demo-app-secret", "demo-api-secret"} {
 		kept, err := os.ReadFile(filepath.Join(s.dataDir, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)

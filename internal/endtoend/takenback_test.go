@@ -9,13 +9,13 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A permission that a command takes away is gone at the next request: old tokens
-// are dead where Gatehouse is asked, and the refresh gives less.
+// A permission that a command takes away is gone within the bound: old tokens are
+// dead where Gatehouse is asked, and the refresh gives less.
 func TestPermissionTakenAway(t *testing.T) {
 	eachStorage(t, func(t *testing.T, s *server) {
 		a, api := s.goApp(t), s.resourceServer(t)
 		token, _ := a.signIn(s.agent(t), "regular_user")
-		if said := s.introspect(t, api, token.AccessToken); said["active"] != true || said["username"] != "regular_user" {
+		if said := s.introspect(t, api, token.AccessToken); said["active"] != true {
 			t.Fatalf("before: %v", said)
 		}
 		v := s.visitor(t)
@@ -25,7 +25,7 @@ func TestPermissionTakenAway(t *testing.T) {
 
 		s.command(t, "group", "revoke", "--group", "Editors", "--permission", "posts:add")
 
-		if said := s.introspect(t, api, token.AccessToken); said["active"] != false || len(said) != 1 {
+		if said := s.inactive(t, api, token.AccessToken); len(said) != 1 {
 			t.Errorf("after: %v", said)
 		}
 		fresh, err := a.refresh(token)
@@ -42,13 +42,17 @@ func TestPermissionTakenAway(t *testing.T) {
 
 		// Given back, it is there again at the next refresh, without a question.
 		s.command(t, "group", "grant", "--group", "Editors", "--permission", "posts:add")
-		v.press(`form[action="/refresh"] button`)
+		v.until("the permission is back", func() bool {
+			v.press(`form[action="/refresh"] button`)
+			v.open(s.app + "/posts/new")
+			return v.status == http.StatusOK
+		})
 		v.publish()
 		v.sees(s.app+"/posts", 200, draftTitle)
 	})
 }
 
-// A ban by command ends the session, the grants and the tokens at the next request.
+// A ban by command ends the session, the grants and the tokens.
 func TestBanByCommand(t *testing.T) {
 	eachStorage(t, func(t *testing.T, s *server) {
 		a, api := s.goApp(t), s.resourceServer(t)
@@ -60,11 +64,9 @@ func TestBanByCommand(t *testing.T) {
 
 		s.command(t, "user", "ban", "--user", "regular_user")
 
+		s.inactive(t, api, token.AccessToken)
 		v.open(s.issuer + "/")
 		v.sees(s.issuer+"/", 200, "!Hello", "Sign in")
-		if said := s.introspect(t, api, token.AccessToken); said["active"] != false {
-			t.Errorf("the access token is %v", said)
-		}
 		var refused *oauth2.RetrieveError
 		if _, err := a.refresh(token); !errors.As(err, &refused) || refused.ErrorCode != "invalid_grant" {
 			t.Errorf("the refresh: %v", err)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,9 +61,7 @@ type cluster struct {
 }
 
 func openPostgres() (*cluster, error) {
-	psql, err := program{
-		names: []string{"psql"}, folders: postgresFolders(), debian: "postgresql",
-	}.find()
+	psql, err := postgresProgram("psql")
 	if err != nil {
 		return nil, err
 	}
@@ -92,63 +89,11 @@ func postgresFolders() []string {
 
 // startPostgres makes a cluster, starts it and returns the superuser's URL.
 func startPostgres(c *cluster) (*url.URL, error) {
-	initdb, err := program{names: []string{"initdb"}, folders: postgresFolders(), debian: "postgresql"}.find()
+	n, err := newPostgresNode(c.psql, "-c", "wal_level=minimal", "-c", "max_wal_senders=0")
 	if err != nil {
 		return nil, err
 	}
-	dir, err := theKeeper.folder("postgres")
-	if err != nil {
-		return nil, err
-	}
-	password := rand.Text()
-	secret := filepath.Join(dir, "password")
-	if err := os.WriteFile(secret, []byte(password+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("write the password: %w", err)
-	}
-	as, err := giveAway(dir, secret)
-	if err != nil {
-		return nil, err
-	}
-	data := filepath.Join(dir, "data")
-	create := exec.Command(initdb, "-D", data, "-U", "postgres", "--pwfile", secret,
-		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
-	create.Dir = dir
-	create.SysProcAttr = &syscall.SysProcAttr{Credential: as}
-	if out, err := create.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	for attempt := 1; ; attempt++ {
-		port, err := freePort()
-		if err != nil {
-			return nil, err
-		}
-		admin := &url.URL{
-			Scheme: "postgres", User: url.UserPassword("postgres", password),
-			Host: "127.0.0.1:" + port, Path: "/postgres", RawQuery: "sslmode=disable",
-		}
-		p, err := start(command{
-			path: filepath.Join(filepath.Dir(initdb), "postgres"), dir: dir, as: as,
-			// SIGQUIT is PostgreSQL's immediate shutdown: unlike SIGKILL it
-			// leaves no shared memory behind.
-			signal: "QUIT",
-			args: []string{
-				"-D", data, "-k", dir, "-p", port, "-c", "listen_addresses=127.0.0.1",
-				"-c", "max_connections=300", "-c", "fsync=off", "-c", "full_page_writes=off",
-				"-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "autovacuum=off",
-			},
-		})
-		if err != nil {
-			return nil, err
-		}
-		err = p.await(func() error { return c.run(admin, "SELECT 1") })
-		if err == nil {
-			return admin, nil
-		}
-		p.kill()
-		if attempt == 3 { // somebody can take the port between the two steps
-			return nil, err
-		}
-	}
+	return n.admin, nil
 }
 
 // giveAway hands files to the account that PostgreSQL has to run as when the
@@ -182,6 +127,12 @@ func giveAway(files ...string) (*syscall.Credential, error) {
 
 // run lets psql execute one statement in the database that target names.
 func (c *cluster) run(target *url.URL, statement string) error {
+	_, err := c.say(target, statement)
+	return err
+}
+
+// say is run, and returns the values of the result, without their names.
+func (c *cluster) say(target *url.URL, statement string) (string, error) {
 	public := *target
 	environment := append(os.Environ(), "PGCONNECT_TIMEOUT=10")
 	if password, ok := target.User.Password(); ok {
@@ -189,12 +140,14 @@ func (c *cluster) run(target *url.URL, statement string) error {
 		public.User = url.User(target.User.Username())
 		environment = append(environment, "PGPASSWORD="+password)
 	}
-	cmd := exec.Command(c.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", public.String(), "-c", statement)
+	cmd := exec.Command(c.psql, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", public.String(), "-c", statement)
 	cmd.Env = environment
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(string(out)))
+	out, err := cmd.CombinedOutput()
+	text := strings.TrimSpace(string(out))
+	if err != nil {
+		return "", fmt.Errorf("psql: %w: %s", err, text)
 	}
-	return nil
+	return text, nil
 }
 
 func (c *cluster) dsn(name string) string {
