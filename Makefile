@@ -10,7 +10,7 @@ TOOL := go tool -modfile=tools/go.mod
 # Packages whose test files hold a line that matches $(1).
 having = $$(grep -rlE --include='*_test.go' --exclude-dir=node_modules --exclude-dir=tools '$(1)' . | xargs -r -n1 dirname | sort -u)
 
-.PHONY: help run build test test-long check bench fuzz screenshots
+.PHONY: help run build test test-long check bench bench-go fuzz screenshots
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do printf '%-12s %s\n' "$$name" "$$what"; done
@@ -38,7 +38,10 @@ check: ## format, vet, staticcheck, import rules
 	$(TOOL) depguard ./...
 	cd tools && go test -count=1 ./...
 
-bench: ## run the benchmarks
+bench: ## measure the promises and draw the chart of the README (minutes; BENCH=-full: half an hour)
+	go run ./bench $(BENCH) -chart docs/images/revocation-latency.svg
+
+bench-go: ## run the Go benchmarks
 	@packages=$(call having,^func Benchmark); \
 	[ -n "$$packages" ] || { echo "no benchmarks"; exit 1; }; \
 	go test -run '^$$' -bench . -benchmem $$packages
