@@ -57,7 +57,7 @@ func (e example) start(t *testing.T, issuer, audience string, c client) *example
 		_ = cmd.Wait() // it was killed
 		for line := range strings.Lines(api.said.String()) {
 			// Servers log addresses: that is why tokens do not belong there.
-			if !strings.Contains(line, "?access_token=") && (strings.Contains(line, "eyJ") || strings.Contains(line, c.Secret)) {
+			if !strings.Contains(line, "?access_token=") && (strings.Contains(line, "eyJhbGci") || strings.Contains(line, c.Secret)) {
 				t.Errorf("%s tells a secret: %.40s...", e.name, line)
 			}
 		}
