@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/provider/granting"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
 )
@@ -41,9 +43,16 @@ func (h holdings) HeldPermissions(ctx context.Context, sessionTokenHash []byte, 
 	if err != nil {
 		return nil, err
 	}
-	held := make([]string, len(standing.Held))
-	for i, p := range standing.Held {
-		held[i] = p.Permission
+	known, err := h.Audiences(ctx, names, nil)
+	if err != nil {
+		return nil, err
+	}
+	var held []string
+	for _, p := range known.Permissions { // a superuser holds all that there are
+		if standing.User != nil && standing.User.Superuser ||
+			slices.ContainsFunc(standing.Held, func(has granting.Held) bool { return has.Permission == p.Permission }) {
+			held = append(held, p.Permission)
+		}
 	}
 	return held, nil
 }

@@ -30,6 +30,7 @@ type cluster struct {
 	nodes    []*member
 	database string // as the test reaches it
 	next     atomic.Int64
+	list     atomic.Pointer[[]*member] // nodes, for links that were opened before them
 }
 
 // member is one process of a cluster.
@@ -78,6 +79,7 @@ func clusterOf(t *testing.T, count int, database, redis string) *cluster {
 		n.env = append(n.env, "GATEHOUSE_LISTEN="+n.addr)
 		c.nodes = append(c.nodes, n)
 	}
+	c.list.Store(&c.nodes)
 	c.start(t)
 	t.Cleanup(func() {
 		c.stop(t)
@@ -103,16 +105,24 @@ func parsed(t *testing.T, address string) *url.URL {
 
 // healthy is one node after the other, as far as they are not known to be down.
 func (c *cluster) healthy() string {
-	for range c.nodes {
-		if n := c.nodes[c.next.Add(1)%int64(len(c.nodes))]; !n.stopped.Load() {
+	list := c.list.Load()
+	if list == nil {
+		return "127.0.0.1:1" // nobody listens there
+	}
+	nodes := *list
+	for range nodes {
+		if n := nodes[c.next.Add(1)%int64(len(nodes))]; !n.stopped.Load() {
 			return n.addr
 		}
 	}
-	return c.nodes[0].addr
+	return nodes[0].addr
 }
 
 // any is one node after the other, whatever state it is in.
-func (c *cluster) any() string { return c.nodes[c.next.Add(1)%int64(len(c.nodes))].addr }
+func (c *cluster) any() string {
+	nodes := *c.list.Load()
+	return nodes[c.next.Add(1)%int64(len(nodes))].addr
+}
 
 // start starts the nodes that do not run and waits until they are ready.
 func (c *cluster) start(t *testing.T) {
