@@ -14,7 +14,7 @@ import (
 
 // showConsent asks whether the app may have what it asks for.
 func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request) {
-	query := h.query(w, r)
+	query := h.Query(w, r)
 	if query == nil {
 		return
 	}
@@ -24,27 +24,27 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	groups, err := h.describe(r, s, user)
 	if err != nil {
-		h.broken(w, r, err)
+		h.Broken(w, r, err)
 		return
 	}
 	h.allowReturn(w)
 	p := templates.Consent{
-		Page: h.frame(r, h.pathOf(flow.PathConsent, s.flow)), Client: *s.clientInfo(),
+		Page: h.Frame(r, h.pathOf(flow.PathConsent, s.flow)), Client: *s.clientInfo(),
 		UserName: user.Username, SwitchURL: h.switchPath(s.flow),
-		Warnings: warnings(s.client, s.flow.RedirectURI), Groups: groups, Action: h.path(flow.PathConsent),
+		Warnings: warnings(s.client, s.flow.RedirectURI), Groups: groups, Action: h.Path(flow.PathConsent),
 		Flow: h.ticket(h.Cookies.Get(r, flow.BrowserCookie), flow.PathConsent, s.flow, s.offer(user)...),
 	}
 	if user.EmailVerified {
 		p.UserName = user.Email
 	}
-	h.rendered(w, r, h.Pages.Consent(w, http.StatusOK, h.language(r, s.flow.UILocales), p))
+	h.Rendered(w, r, h.Pages.Consent(w, http.StatusOK, h.Language(r, s.flow.UILocales), p))
 }
 
 // decideConsent takes the answer. What was asked stands in the flow, and what may
 // be left out in the client's record; of the form only the ticks of optional
 // scopes count, and only if it is about the person and the offer of now.
 func (h *Handler) decideConsent(w http.ResponseWriter, r *http.Request) {
-	form, text, token := h.form(w, r, "scope")
+	form, text, token := h.Form(w, r, "scope")
 	if form == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (h *Handler) decideConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	browser := h.Cookies.Get(r, flow.BrowserCookie)
 	if !h.checkTicket(token, browser, flow.PathConsent, s.flow, s.offer(user)...) {
-		h.unproven(w, r, h.pathOf(flow.PathAuthorize, s.flow))
+		h.Unproven(w, r, h.pathOf(flow.PathAuthorize, s.flow))
 		return
 	}
 	switch form.Get("action") {
@@ -63,7 +63,7 @@ func (h *Handler) decideConsent(w http.ResponseWriter, r *http.Request) {
 	case actionDeny:
 		h.deny(w, r, s.flow)
 	default:
-		h.malformed(w, r, &web.FormError{Status: http.StatusBadRequest, Param: "action", Reason: "unknown value"})
+		h.Malformed(w, r, &web.FormError{Status: http.StatusBadRequest, Param: "action", Reason: "unknown value"})
 	}
 }
 
@@ -81,7 +81,7 @@ func (h *Handler) allow(w http.ResponseWriter, r *http.Request, s *step, user *a
 		return
 	}
 	if err != nil {
-		h.broken(w, r, err)
+		h.Broken(w, r, err)
 		return
 	}
 	s.flow.ConsentedBy = user.Subject

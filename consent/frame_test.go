@@ -140,7 +140,7 @@ func TestFault(t *testing.T) {
 			b.enter(w.ada)
 			f := w.flow(b)
 			form := fill(t, b.get("/consent?flow="+f.ID.String()), "action", "allow")
-			w.handler.Sessions = s
+			w.handler.Sessions, w.handler.Desk.Sessions = s, s
 			for _, answer := range []*httptest.ResponseRecorder{
 				b.get("/"), b.get("/signin?flow=" + f.ID.String()), b.get("/consent?flow=" + f.ID.String()), b.post("/consent", form),
 			} {

@@ -2,21 +2,16 @@ package consent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
+	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/id"
-	"github.com/gatehouse-id/gatehouse/internal/secret"
-	"github.com/gatehouse-id/gatehouse/internal/web"
-	"github.com/gatehouse-id/gatehouse/templates"
 )
 
 // Authenticator checks passwords.
@@ -26,12 +21,10 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, at accounts.Attempt) (*accounts.Result, error)
 }
 
-// Sessions begins and finds the sessions of browsers.
+// Sessions begins the sessions of browsers.
 type Sessions interface {
 	// Start returns the token for the cookie; errors as Authenticate has them.
 	Start(ctx context.Context, r *accounts.Result, m accounts.Meta) (string, *accounts.Session, error)
-	// Find returns the live session of a cookie's token, or accounts.ErrNotFound.
-	Find(ctx context.Context, token string) (*accounts.Session, *accounts.User, error)
 }
 
 // Clients finds the app that a flow is for.
@@ -68,7 +61,7 @@ type Remembered interface {
 // Handler serves the pages. Its fields are its dependencies; all of them must be
 // set before Mount.
 type Handler struct {
-	Issuer        *url.URL // without a trailing slash
+	*hosted.Desk
 	Flows         flow.Store
 	Clients       Clients
 	APIs          APIs
@@ -77,92 +70,39 @@ type Handler struct {
 	Sessions      Sessions
 	Consents      Consents
 	Remembered    Remembered
-	Cookies       web.Cookies
-	Keyring       *secret.Keyring
-	Pages         *templates.Renderer
-	Now           func() time.Time
 }
 
-// Paths of the pages that belong to no flow, relative to the issuer.
-const (
-	pathHome        = "/"
-	pathSignOut     = "/logout" // the protocol's
-	pathPreferences = "/preferences"
-)
+const pathSignOut = "/logout" // the protocol's
 
 // Mount adds the pages to r, whose root is the origin of the issuer. They go
 // through pages, which sets the headers of HTML pages. Forms that another origin
 // sent are refused here, whatever stands in front.
 func (h *Handler) Mount(r *mux.Router, pages func(http.Handler) http.Handler) error {
-	if h.Issuer == nil || h.Issuer.Host == "" {
-		return errors.New("consent: no issuer")
-	}
-	for path, p := range map[string]page{
-		pathHome:               {get: h.home},
-		pathPreferences:        {post: h.setPreferences},
-		flow.PathSignIn:        {get: h.showSignIn, post: h.signIn},
-		flow.PathSelectAccount: {get: h.showAccounts, post: h.selectAccount},
-		flow.PathConsent:       {get: h.showConsent, post: h.decideConsent},
-	} {
-		p.h = h
-		guarded, err := web.CrossOrigin(h.Issuer, http.HandlerFunc(h.foreign), p)
-		if err != nil {
-			return fmt.Errorf("consent: %w", err)
-		}
-		r.Handle(h.Issuer.Path+path, pages(web.Recover(http.HandlerFunc(h.failed), guarded)))
+	err := h.Routes(r, pages, map[string]hosted.Page{
+		hosted.PathHome:        {Get: h.home},
+		hosted.PathPreferences: {Post: h.setPreferences},
+		flow.PathSignIn:        {Get: h.showSignIn, Post: h.signIn},
+		flow.PathSelectAccount: {Get: h.showAccounts, Post: h.selectAccount},
+		flow.PathConsent:       {Get: h.showConsent, Post: h.decideConsent},
+	})
+	if err != nil {
+		return fmt.Errorf("consent: %w", err)
 	}
 	return nil
-}
-
-// page answers one path.
-type page struct {
-	h         *Handler
-	get, post http.HandlerFunc
-}
-
-// ServeHTTP implements http.Handler.
-func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, allow := p.get, "GET, HEAD"
-	if r.Method == http.MethodPost {
-		answer = p.post
-	} else if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		answer = nil
-	}
-	switch {
-	case answer == nil && p.get == nil:
-		allow = "POST"
-	case answer == nil && p.post != nil:
-		allow = "GET, HEAD, POST"
-	}
-	if answer == nil {
-		w.Header().Set("Allow", allow)
-		p.h.fail(w, r, http.StatusMethodNotAllowed, templates.Error{Kind: templates.MethodNotAllowed})
-		return
-	}
-	answer(w, r)
 }
 
 // now is the time in Unix milliseconds.
 func (h *Handler) now() int64 { return h.Now().UnixMilli() }
 
-// path is a page's path on the issuer's origin, for links and forms.
-func (h *Handler) path(page string) string { return h.Issuer.Path + page }
-
 // pathOf is path for a step of a flow.
 func (h *Handler) pathOf(page string, f *flow.Flow) string {
 	if f == nil {
-		return h.path(page)
+		return h.Path(page)
 	}
-	return h.path(page) + "?flow=" + f.ID.String()
+	return h.Path(page) + "?flow=" + f.ID.String()
 }
 
 // toAuthorize hands the person back to the protocol, which decides what is next.
 func (h *Handler) toAuthorize(w http.ResponseWriter, f *flow.Flow) {
-	h.redirect(w, h.pathOf(flow.PathAuthorize, f))
-}
-
-// redirect sends the browser to a path of the issuer's origin, always with GET.
-func (h *Handler) redirect(w http.ResponseWriter, path string) {
-	w.Header().Set("Location", web.Origin(h.Issuer)+path)
-	w.WriteHeader(http.StatusSeeOther)
+	h.Redirect(w, h.pathOf(flow.PathAuthorize, f))
 }

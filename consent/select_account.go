@@ -12,7 +12,7 @@ import (
 // showAccounts asks with which account to go on. Without a session there is
 // nothing to choose from, and the protocol knows what is next.
 func (h *Handler) showAccounts(w http.ResponseWriter, r *http.Request) {
-	query := h.query(w, r)
+	query := h.Query(w, r)
 	if query == nil {
 		return
 	}
@@ -23,17 +23,17 @@ func (h *Handler) showAccounts(w http.ResponseWriter, r *http.Request) {
 	browser := h.Cookies.Get(r, flow.BrowserCookie)
 	h.allowReturn(w)
 	p := templates.SelectAccount{
-		Page: h.frame(r, h.pathOf(flow.PathSelectAccount, s.flow)), Client: s.clientInfo(),
-		UserName: user.Username, Email: user.Email, Action: h.path(flow.PathSelectAccount),
+		Page: h.Frame(r, h.pathOf(flow.PathSelectAccount, s.flow)), Client: s.clientInfo(),
+		UserName: user.Username, Email: user.Email, Action: h.Path(flow.PathSelectAccount),
 		Flow: h.ticket(browser, flow.PathSelectAccount, s.flow, user.Subject),
 	}
-	h.rendered(w, r, h.Pages.SelectAccount(w, http.StatusOK, h.language(r, s.flow.UILocales), p))
+	h.Rendered(w, r, h.Pages.SelectAccount(w, http.StatusOK, h.Language(r, s.flow.UILocales), p))
 }
 
 // selectAccount takes the choice. The form is bound to the person whom it
 // offered: in another tab somebody else may have signed in since.
 func (h *Handler) selectAccount(w http.ResponseWriter, r *http.Request) {
-	form, text, token := h.form(w, r)
+	form, text, token := h.Form(w, r)
 	if form == nil {
 		return
 	}
@@ -43,7 +43,7 @@ func (h *Handler) selectAccount(w http.ResponseWriter, r *http.Request) {
 	}
 	browser := h.Cookies.Get(r, flow.BrowserCookie)
 	if !h.checkTicket(token, browser, flow.PathSelectAccount, s.flow, user.Subject) {
-		h.unproven(w, r, h.pathOf(flow.PathAuthorize, s.flow))
+		h.Unproven(w, r, h.pathOf(flow.PathAuthorize, s.flow))
 		return
 	}
 	switch form.Get("action") {
@@ -54,11 +54,11 @@ func (h *Handler) selectAccount(w http.ResponseWriter, r *http.Request) {
 	case actionSwitch:
 		// The one way from page to page: the protocol would find the session and
 		// ask for the same choice again. Nothing is decided by it.
-		h.redirect(w, h.switchPath(s.flow))
+		h.Redirect(w, h.switchPath(s.flow))
 	case actionDeny:
 		h.deny(w, r, s.flow)
 	default:
-		h.malformed(w, r, &web.FormError{Status: http.StatusBadRequest, Param: "action", Reason: "unknown value"})
+		h.Malformed(w, r, &web.FormError{Status: http.StatusBadRequest, Param: "action", Reason: "unknown value"})
 	}
 }
 
@@ -69,9 +69,9 @@ func (h *Handler) personOf(w http.ResponseWriter, r *http.Request, text string) 
 	if s == nil {
 		return nil, nil
 	}
-	_, user, err := h.person(r)
+	_, user, err := h.Person(r)
 	if err != nil {
-		h.broken(w, r, err)
+		h.Broken(w, r, err)
 		return nil, nil
 	}
 	if user == nil {

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
+	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/templates"
@@ -20,9 +20,6 @@ const (
 	// knownCookie tells that an account has signed in with this browser before.
 	knownCookie = "known"
 	knownLife   = 365 * 24 * time.Hour
-
-	// busyWait is when to try again while too many passwords are being checked.
-	busyWait = 5 * time.Second
 
 	// maxShownLogin is the longest name, in bytes, that is put back into its
 	// field: no name or address that can sign in is longer.
@@ -45,7 +42,7 @@ type signInPage struct {
 
 // showSignIn is the sign-in page of a flow, or without one that of the start page.
 func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request) {
-	query := h.query(w, r)
+	query := h.Query(w, r)
 	if query == nil {
 		return
 	}
@@ -55,16 +52,16 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	session, user, err := h.person(r)
+	session, user, err := h.Person(r)
 	if err != nil {
-		h.broken(w, r, err)
+		h.Broken(w, r, err)
 		return
 	}
 	another := query.Has(switchParam)
 	if user != nil && !another && h.signedInAlready(w, page.step, session) {
 		return
 	}
-	page.browser = h.browser(w, r)
+	page.browser = h.Browser(w, r)
 	if page.step != nil {
 		page.username = presentable(page.step.flow.LoginHint)
 		page.fixed = user != nil && !another
@@ -84,7 +81,7 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) signedInAlready(w http.ResponseWriter, s *step, session *accounts.Session) bool {
 	switch {
 	case s == nil:
-		h.redirect(w, h.path(pathHome))
+		h.Redirect(w, h.Path(hosted.PathHome))
 	case !s.flow.Reauthenticate || session.AuthTime >= s.flow.CreatedAt:
 		h.toAuthorize(w, s.flow)
 	default:
@@ -97,7 +94,7 @@ func (h *Handler) signedInAlready(w http.ResponseWriter, s *step, session *accou
 // action is taken as "continue": password managers submit it without a button,
 // and the password decides.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
-	form, text, token := h.form(w, r)
+	form, text, token := h.Form(w, r)
 	if form == nil {
 		return
 	}
@@ -108,7 +105,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if !h.checkTicket(token, page.browser, flow.PathSignIn, page.flow()) {
-		h.unproven(w, r, h.pathOf(flow.PathSignIn, page.flow()))
+		h.Unproven(w, r, h.pathOf(flow.PathSignIn, page.flow()))
 		return
 	}
 	switch action := form.Get("action"); {
@@ -117,14 +114,14 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	case action == actionContinue || action == "":
 		h.checkPassword(w, r, page, form)
 	default:
-		h.malformed(w, r, &web.FormError{Status: http.StatusBadRequest, Param: "action", Reason: "unknown value"})
+		h.Malformed(w, r, &web.FormError{Status: http.StatusBadRequest, Param: "action", Reason: "unknown value"})
 	}
 }
 
 func (h *Handler) checkPassword(w http.ResponseWriter, r *http.Request, page signInPage, form url.Values) {
-	session, user, err := h.person(r)
+	session, user, err := h.Person(r)
 	if err != nil {
-		h.broken(w, r, err)
+		h.Broken(w, r, err)
 		return
 	}
 	page.fixed = page.step != nil && page.flow().Reauthenticate && user != nil && page.username == user.Username
@@ -164,7 +161,7 @@ func (h *Handler) checkPassword(w http.ResponseWriter, r *http.Request, page sig
 		h.Cookies.Set(w, knownCookie, result.Known, knownLife)
 	}
 	if page.step == nil {
-		h.redirect(w, h.path(pathHome))
+		h.Redirect(w, h.Path(hosted.PathHome))
 		return
 	}
 	h.toAuthorize(w, page.flow())
@@ -185,31 +182,24 @@ func (h *Handler) refuseSignIn(w http.ResponseWriter, r *http.Request, page sign
 	case errors.As(err, &throttled):
 		event.Outcome = "throttled"
 		page.problems, page.wait = []templates.SignInProblem{templates.TooManyAttempts}, throttled.Wait
-		retryAfter(w, throttled.Wait)
+		h.RetryAfter(w, throttled.Wait)
 		h.writeSignIn(w, r, http.StatusTooManyRequests, page)
 	case errors.Is(err, accounts.ErrBanned):
 		event.Outcome = "banned"
-		h.fail(w, r, http.StatusForbidden, templates.Error{Kind: templates.AccessDenied, RetryURL: again})
+		h.Fail(w, r, http.StatusForbidden, templates.Error{Kind: templates.AccessDenied, RetryURL: again})
 	case errors.Is(err, accounts.ErrBusy):
-		event.Outcome = "busy"
-		retryAfter(w, busyWait)
-		h.fail(w, r, http.StatusServiceUnavailable, templates.Error{Kind: templates.TemporarilyUnavailable, RetryURL: again})
+		h.Busy(w, r, again)
 	default:
-		h.broken(w, r, err)
+		h.Broken(w, r, err)
 	}
-}
-
-// retryAfter rounds up, so that whoever waits that long is let in.
-func retryAfter(w http.ResponseWriter, wait time.Duration) {
-	w.Header().Set("Retry-After", strconv.FormatInt(int64(max(wait, 0)+time.Second-1)/int64(time.Second), 10))
 }
 
 func (h *Handler) writeSignIn(w http.ResponseWriter, r *http.Request, status int, page signInPage) {
 	f := page.flow()
 	here := h.pathOf(flow.PathSignIn, f)
 	p := templates.SignIn{
-		Page: h.frame(r, here), Username: presentable(page.username), Problems: page.problems, RetryAfter: page.wait,
-		Action: h.path(flow.PathSignIn), Flow: h.ticket(page.browser, flow.PathSignIn, f), Reauthenticate: page.fixed,
+		Page: h.Frame(r, here), Username: presentable(page.username), Problems: page.problems, RetryAfter: page.wait,
+		Action: h.Path(flow.PathSignIn), Flow: h.ticket(page.browser, flow.PathSignIn, f), Reauthenticate: page.fixed,
 	}
 	locales := ""
 	if page.step != nil {
@@ -219,7 +209,7 @@ func (h *Handler) writeSignIn(w http.ResponseWriter, r *http.Request, status int
 	if page.fixed {
 		p.SwitchURL = h.switchPath(f)
 	}
-	h.rendered(w, r, h.Pages.SignIn(w, status, h.language(r, locales), p))
+	h.Rendered(w, r, h.Pages.SignIn(w, status, h.Language(r, locales), p))
 }
 
 // flow is the flow that the page is of, or nil.

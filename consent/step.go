@@ -30,7 +30,7 @@ func (h *Handler) step(w http.ResponseWriter, r *http.Request, text string) *ste
 	web.Event(r.Context()).ClientID = f.ClientID
 	if !h.begunHere(r, f) {
 		web.Event(r.Context()).Outcome = "other-browser"
-		h.fail(w, r, http.StatusForbidden, templates.Error{Kind: templates.Forbidden})
+		h.Fail(w, r, http.StatusForbidden, templates.Error{Kind: templates.Forbidden})
 		return nil
 	}
 	if f.FinishedAt != 0 || f.DeniedAt != 0 {
@@ -39,11 +39,11 @@ func (h *Handler) step(w http.ResponseWriter, r *http.Request, text string) *ste
 	}
 	client, _, err := h.Clients.ClientByID(r.Context(), f.ClientID, h.now())
 	if errors.Is(err, accounts.ErrNotFound) || err == nil && client.DisabledAt != 0 {
-		h.fail(w, r, http.StatusBadRequest, templates.Error{Kind: templates.UnknownClient})
+		h.Fail(w, r, http.StatusBadRequest, templates.Error{Kind: templates.UnknownClient})
 		return nil
 	}
 	if err != nil {
-		h.broken(w, r, err)
+		h.Broken(w, r, err)
 		return nil
 	}
 	if h.now() >= f.ExpiresAt {
@@ -91,11 +91,11 @@ func (h *Handler) deny(w http.ResponseWriter, r *http.Request, f *flow.Flow) {
 // most often a very old page.
 func (h *Handler) flowFailed(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.Is(err, flow.ErrNotFound) {
-		h.broken(w, r, err)
+		h.Broken(w, r, err)
 		return
 	}
 	web.Event(r.Context()).Outcome = "unknown-flow"
-	h.fail(w, r, http.StatusNotFound, templates.Error{Kind: templates.ExpiredPage})
+	h.Fail(w, r, http.StatusNotFound, templates.Error{Kind: templates.ExpiredPage})
 }
 
 // expired lets the person begin again. A pushed request was good for one
@@ -106,24 +106,7 @@ func (h *Handler) expired(w http.ResponseWriter, r *http.Request, f *flow.Flow, 
 	if !f.Pushed {
 		e.RetryURL = h.pathOf(flow.PathAuthorize, f)
 	}
-	h.fail(w, r, http.StatusGone, e)
-}
-
-// person returns the live session of this browser and its user, or nils.
-func (h *Handler) person(r *http.Request) (*accounts.Session, *accounts.User, error) {
-	token := h.Cookies.Get(r, flow.SessionCookie)
-	if token == "" {
-		return nil, nil, nil
-	}
-	session, user, err := h.Sessions.Find(r.Context(), token)
-	if errors.Is(err, accounts.ErrNotFound) {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	web.Event(r.Context()).UserID = user.Subject
-	return session, user, nil
+	h.Fail(w, r, http.StatusGone, e)
 }
 
 // clientInfo is how the app is shown. The host is where the person will be sent;

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/consent"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
+	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/web"
@@ -86,11 +87,12 @@ func newWorldAt(t testing.TB, issuer string) *world {
 	w.groups = &accounts.Groups{Journal: journal, Store: db, Members: db, Permissions: db, APIs: db, Users: db}
 	w.consents = &accounts.Consents{Journal: journal, Users: db, Grants: db}
 	w.cookies = web.Cookies{Issuer: at}
+	sessions := &accounts.Sessions{Journal: journal, Users: db, Store: db, Grants: db, Logger: logger}
 	w.handler = &consent.Handler{
-		Issuer: at, Flows: db, Clients: db, APIs: db, Holdings: holdings{db}, Remembered: db, Consents: w.consents,
+		Desk:  &hosted.Desk{Issuer: at, Cookies: w.cookies, Keyring: keys, Pages: renderer, Sessions: sessions, Now: clock},
+		Flows: db, Clients: db, APIs: db, Holdings: holdings{db}, Remembered: db, Consents: w.consents,
 		Authenticator: &accounts.Authenticator{Journal: journal, Users: db, Hasher: hasher, Limiter: limits{cache.NewMemory(clock, 1<<20)}, Keys: keys, Logger: logger},
-		Sessions:      &accounts.Sessions{Journal: journal, Users: db, Store: db, Grants: db, Logger: logger},
-		Cookies:       w.cookies, Keyring: keys, Pages: renderer, Now: clock,
+		Sessions:      sessions,
 	}
 	router := web.NewRouter()
 	w.must(w.handler.Mount(router, web.Pages))

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/config"
 	"github.com/gatehouse-id/gatehouse/consent"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/provider"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
@@ -59,13 +60,15 @@ func newApp(d *domain) (*app, error) {
 		Limiter: limits, Cookies: cookies, Pages: pages, Log: d.log, Now: d.now,
 		Tail: d.tail, Statuses: lists,
 	}
+	desk := &hosted.Desk{
+		Issuer: cfg.Issuer, Cookies: cookies, Keyring: d.keyring, Pages: pages, Sessions: d.sessions, Now: d.now,
+	}
 	steps := &consent.Handler{
-		Issuer: cfg.Issuer, Flows: d.db, Clients: d.db, APIs: d.db, Holdings: holdings{d.db},
+		Desk: desk, Flows: d.db, Clients: d.db, APIs: d.db, Holdings: holdings{d.db},
 		Authenticator: &accounts.Authenticator{
 			Journal: d.users.Journal, Users: d.db, Hasher: d.users.Hasher, Limiter: limits, Keys: d.keyring, Logger: d.log,
 		},
 		Sessions: d.sessions, Consents: d.consents, Remembered: d.db,
-		Cookies: cookies, Keyring: d.keyring, Pages: pages, Now: d.now,
 	}
 	a := &app{domain: d, ready: &readiness{domain: d}, faces: d.newFaces(protocol, lists)}
 	router := web.NewRouter()

@@ -131,7 +131,8 @@ func (j *judges) settle() {
 					break
 				}
 				if time.Since(healed) > bound {
-					j.fault("follower %d has lost the end of a token (%s)", i, d)
+					_, err := v.Verify(j.t.Context(), d.token)
+					j.fault("follower %d, %s, has lost the end of a token (%s): %v", i, v.State(), d, err)
 					break
 				}
 				pause()

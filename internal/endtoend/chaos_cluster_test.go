@@ -2,6 +2,7 @@ package endtoend_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -243,6 +244,7 @@ func (c *cluster) follower(t *testing.T, as client, over *link, events resource.
 	v, err := resource.New(resource.Config{
 		Issuer: c.issuer, Audience: c.api, ClientID: as.ID, ClientSecret: as.Secret, Stale: resource.Deny,
 		Client: &http.Client{Transport: transport}, Events: events,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)).With("over", over.addr),
 	})
 	if err != nil {
 		t.Fatal(err)
