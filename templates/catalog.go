@@ -2,8 +2,8 @@ package templates
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
-	"strings"
 
 	"github.com/BurntSushi/toml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -17,15 +17,15 @@ type catalog struct {
 	keys      map[string]bool // of the default language
 }
 
-// loadCatalog reads locales/active.*.toml: ours first, then the override's, whose
+// loadCatalog reads locales/<tag>/*.toml: ours first, then the override's, whose
 // messages replace ours one by one so that a new release never lacks a text.
 func loadCatalog(f files) (*catalog, error) {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
 	c := &catalog{keys: map[string]bool{}}
-	sources := []files{{}}
+	sources := []fs.FS{embedded}
 	if f.override != nil {
-		sources = append(sources, f)
+		sources = append(sources, f.override)
 	}
 	for _, source := range sources {
 		if err := c.load(bundle, source); err != nil {
@@ -40,20 +40,24 @@ func loadCatalog(f files) (*catalog, error) {
 	return c, nil
 }
 
-func (c *catalog) load(bundle *i18n.Bundle, source files) error {
-	names, err := source.list("locales/active.*.toml")
+func (c *catalog) load(bundle *i18n.Bundle, source fs.FS) error {
+	names, err := fs.Glob(source, "locales/*/*.toml")
 	if err != nil {
-		return err
+		return fmt.Errorf("list catalogs: %w", err)
 	}
 	for _, name := range names {
-		data, err := source.read(name)
+		if hidden(name) {
+			continue
+		}
+		data, err := fs.ReadFile(source, name)
+		if err != nil {
+			return fmt.Errorf("read catalog: %w", err)
+		}
+		tag, err := tagOf(name)
 		if err != nil {
 			return err
 		}
-		if err := wellNamed(name); err != nil {
-			return err
-		}
-		file, err := bundle.ParseMessageFileBytes(data, name)
+		file, err := bundle.ParseMessageFileBytes(data, "active."+tag.String()+".toml")
 		if err != nil {
 			return fmt.Errorf("read catalog %s: %w", name, err)
 		}
@@ -67,14 +71,14 @@ func (c *catalog) load(bundle *i18n.Bundle, source files) error {
 	return nil
 }
 
-// wellNamed refuses a file name without a language: go-i18n would silently file
-// its messages under "und".
-func wellNamed(name string) error {
-	tag := strings.TrimSuffix(strings.TrimPrefix(path.Base(name), "active."), ".toml")
-	if _, err := language.Parse(tag); err != nil {
-		return fmt.Errorf("catalog %s: %q is not a language tag: %w", name, tag, err)
+// tagOf returns the language of a file, which its folder names.
+func tagOf(name string) (language.Tag, error) {
+	folder := path.Base(path.Dir(name))
+	tag, err := language.Parse(folder)
+	if err != nil {
+		return tag, fmt.Errorf("catalog %s: %q is not a language tag: %w", name, folder, err)
 	}
-	return nil
+	return tag, nil
 }
 
 // message writes one text. With a "Count" among the data, the plural form is

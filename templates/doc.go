@@ -11,12 +11,13 @@
 //   - No page holds an inline script, an inline style or an event attribute, so
 //     that the strictest Content-Security-Policy holds (script-src 'self';
 //     style-src 'self'). Every page works with scripts switched off.
-//   - Every text comes from a catalog in locales/. English is complete; another
-//     language falls back to English message by message.
+//   - Every text comes from the catalogs in locales/, which are complete in each
+//     language of ours; one that an operator adds falls back to English message by
+//     message.
 //   - Pages know no OAuth syntax: they get names, sentences and enumerations.
 //
 // A folder given as [Options.Override] replaces single files by name:
-// html/*.html, static/* and locales/active.*.toml (catalogs are laid over ours
+// html/*.html, static/* and locales/<tag>/*.toml (catalogs are laid over ours
 // message by message). static/brand.css, when present, is loaded after our
 // style sheet; it is the place for custom properties such as --accent.
 // [New] proves an override by executing every page once.

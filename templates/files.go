@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-//go:embed html/*.html static/* locales/*.toml
+//go:embed html/*.html static/* locales/*/*.toml
 var embedded embed.FS
 
 // files answers with the operator's file where one exists, and with ours
@@ -54,10 +54,11 @@ func (f files) list(pattern string) ([]string, error) {
 	sort.Strings(names)
 	unique := names[:0]
 	for i, name := range names {
-		hidden := strings.HasPrefix(path.Base(name), ".")
-		if !hidden && (i == 0 || name != names[i-1]) {
+		if !hidden(name) && (i == 0 || name != names[i-1]) {
 			unique = append(unique, name)
 		}
 	}
 	return unique, nil
 }
+
+func hidden(name string) bool { return strings.HasPrefix(path.Base(name), ".") }

@@ -12,9 +12,9 @@ import (
 // translated has German, Catalan and Arabic beside English; German has one text.
 func translated() fstest.MapFS {
 	return fstest.MapFS{
-		"locales/active.de.toml": {Data: []byte("[language]\nself = \"Deutsch\"\n[signin]\ntitle = \"Anmelden\"\n")},
-		"locales/active.ca.toml": {Data: []byte("[language]\nself = \"Català\"\n")},
-		"locales/active.ar.toml": {Data: []byte("[language]\nself = \"العربية\"\n")},
+		"locales/de/all.toml": {Data: []byte("[language]\nself = \"Deutsch\"\n[signin]\ntitle = \"Anmelden\"\n")},
+		"locales/ca/all.toml": {Data: []byte("[language]\nself = \"Català\"\n")},
+		"locales/ar/all.toml": {Data: []byte("[language]\nself = \"العربية\"\n")},
 	}
 }
 

@@ -31,7 +31,7 @@ func TestStatic(t *testing.T) {
 		{http.MethodGet, "/auth/static/", 404, ""},
 		{http.MethodGet, "/auth/static", 404, ""},
 		{http.MethodGet, strings.TrimPrefix(sheet, "/auth"), 404, ""},
-		{http.MethodGet, "/auth/static/../locales/active.en.toml", 404, ""},
+		{http.MethodGet, "/auth/static/../locales/en/all.toml", 404, ""},
 		{http.MethodGet, "/auth/static//" + strings.TrimPrefix(sheet, "/auth/static/"), 404, ""},
 	} {
 		req := httptest.NewRequest(test.method, "/", nil)
