@@ -27,7 +27,7 @@ func (r *Renderer) checkMessages() error {
 // this package's enumerations.
 func (r *Renderer) usedKeys() map[string]bool {
 	used := map[string]bool{}
-	for _, key := range enumerationKeys() {
+	for _, key := range append(enumerationKeys(), formKeys(func(key string) bool { return r.catalog.keys[key] })...) {
 		used[key] = true
 	}
 	for _, page := range r.pages {
@@ -44,6 +44,9 @@ func enumerationKeys() []string {
 	keys := []string{
 		"signin.problem.wrong_password", "signin.problem.wait_seconds", "signin.problem.wait_minutes",
 		"consent.group.api", "scope.unknown",
+	}
+	for _, name := range accountPages() {
+		keys = append(keys, "account.nav."+name)
 	}
 	for _, p := range signInProblems() {
 		keys = append(keys, "signin.problem."+string(p))

@@ -14,12 +14,12 @@ func TestOverride(t *testing.T) {
 	r := newRenderer(t, templates.Options{
 		Brand: templates.Brand{Name: "Acme & Sons"},
 		Override: fstest.MapFS{
-			"html/home.html":         {Data: []byte(`{{define "title"}}Ours{{end}}{{define "content"}}<h1>{{.T "acme.hello"}}</h1>{{end}}`)},
+			"html/home.html":      {Data: []byte(`{{define "title"}}Ours{{end}}{{define "content"}}<h1>{{.T "acme.hello"}}</h1>{{end}}`)},
 			"locales/en/all.toml": {Data: []byte("[acme]\nhello = \"Hello from Acme\"\n[signin]\ntitle = \"Log on\"\n")},
-			"static/brand.css":       {Data: []byte(":root{--accent:#00c}")},
-			"static/logo.svg":        {Data: []byte("<svg/>")},
-			"static/extra.png":       {Data: []byte("png")},
-			"static/.DS_Store":       {Data: []byte("hidden")},
+			"static/brand.css":    {Data: []byte(":root{--accent:#00c}")},
+			"static/logo.svg":     {Data: []byte("<svg/>")},
+			"static/extra.png":    {Data: []byte("png")},
+			"static/.DS_Store":    {Data: []byte("hidden")},
 		},
 	})
 	w := httptest.NewRecorder()

@@ -8,6 +8,40 @@ type Page struct {
 	Theme     Theme
 	// Preferences is the form for language and theme at the foot of the page.
 	Preferences Preferences
+	// Account draws the ways between the pages of an account; nil on other pages.
+	Account *AccountNav
+}
+
+// AccountNav says which of the pages of an account this one is.
+type AccountNav struct {
+	Active string // one of accountPages
+	// Base is the path of the account's first page, with a slash at its end.
+	Base string
+}
+
+// accountPages are the pages of an account; each is at Base and its name, the first
+// at Base.
+func accountPages() []string {
+	return []string{"overview", "profile", "security", "factors", "apps", "data"}
+}
+
+// Ways are the pages to go to.
+func (n *AccountNav) Ways() []AccountWay {
+	var list []AccountWay
+	for _, name := range accountPages() {
+		at := n.Base + name
+		if name == "overview" {
+			at = n.Base
+		}
+		list = append(list, AccountWay{Key: "account.nav." + name, URL: at, Here: name == n.Active})
+	}
+	return list
+}
+
+// AccountWay is one entry of the navigation.
+type AccountWay struct {
+	Key, URL string
+	Here     bool
 }
 
 // Theme is the person's choice of colours, from their cookie. It is rendered into

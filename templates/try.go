@@ -15,7 +15,7 @@ type sample struct {
 // an unknown field, an unsafe place for a value, a missing static file.
 func (r *Renderer) tryAll() error {
 	for _, language := range r.catalog.languages {
-		for _, s := range samples(language) {
+		for _, s := range append(samples(language), r.sampleForms(language, samplePage())...) {
 			if _, err := r.execute(s.name, s.view); err != nil {
 				return err
 			}
@@ -30,6 +30,9 @@ func (r *Renderer) tryAll() error {
 }
 
 func sampled(name string) bool {
+	if name == "form" {
+		return true // by its kinds
+	}
 	for _, s := range samples(Language{}) {
 		if s.name == name {
 			return true
@@ -38,8 +41,12 @@ func sampled(name string) bool {
 	return false
 }
 
+func samplePage() Page {
+	return Page{RequestID: "4fzyo82mvyr", Theme: ThemeDark, Preferences: Preferences{Action: "/preferences", Return: "/"}}
+}
+
 func samples(lang Language) []sample {
-	page := Page{RequestID: "4fzyo82mvyr", Theme: ThemeDark, Preferences: Preferences{Action: "/preferences", Return: "/"}}
+	page := samplePage()
 	client := ClientInfo{Name: "Example", Host: "app.example.com", HomeURL: "https://app.example.com/"}
 	show := func(name string, p any) sample {
 		return sample{name: name, view: &view{Lang: lang, Page: page, P: p}}

@@ -3,9 +3,8 @@
 
 // Show the password. It is hidden again before it is sent, so that browsers do
 // not keep it among ordinary values.
-const reveal = document.querySelector(".reveal button");
-if (reveal) {
-  const field = document.getElementById("current-password");
+for (const reveal of document.querySelectorAll(".reveal button")) {
+  const field = document.getElementById(reveal.getAttribute("aria-controls"));
   const show = (visible) => {
     field.type = visible ? "text" : "password";
     reveal.setAttribute("aria-pressed", String(visible));

@@ -1,0 +1,4 @@
+package templates
+
+// factorKinds are the forms of second factors.
+func factorKinds() []FormKind { return nil }
