@@ -64,9 +64,10 @@ type feed struct {
 	offset    bool // a clock offset was warned of
 
 	// What follows belongs to run.
-	resync bool          // a snapshot is due
-	retry  time.Duration // what the server asked for
-	logged string        // the last failure in the log
+	resync   bool          // a snapshot is due
+	fruitful bool          // the connection has brought a frame
+	retry    time.Duration // what the server asked for
+	logged   string        // the last failure in the log
 }
 
 func newFeed(cfg Config, s *streams) *feed {
@@ -100,14 +101,20 @@ func (f *feed) close() {
 func (f *feed) run(ctx context.Context) {
 	for failures := 0; ; failures++ {
 		began := f.now()
+		f.fruitful = false
 		err := f.connect(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		f.notice(f.now())
 		f.complain(err)
-		if f.now().Sub(began) >= settledAfter {
+		switch {
+		case f.now().Sub(began) >= settledAfter:
 			failures = 0
+		case f.fruitful:
+			// Whoever had trouble before, and had just been let in again, must not wait
+			// the longest when all streams end at once.
+			failures = min(failures, 1)
 		}
 		if !sleep(ctx, f.pause(err, failures)) {
 			return
@@ -115,9 +122,25 @@ func (f *feed) run(ctx context.Context) {
 	}
 }
 
-// connect brings what is known up to date and keeps it so while the connection
-// lasts. It returns nil when the stream has merely ended.
+// connect follows the ledger while a connection lasts. A token that was good and is
+// refused has been taken back, as all are when a key is compromised: the follower
+// comes again at once with another, or it would be blind when it is needed most.
 func (f *feed) connect(ctx context.Context) error {
+	err := f.attempt(ctx)
+	if unauthorized(err) {
+		err = f.attempt(ctx)
+	}
+	return err
+}
+
+func unauthorized(err error) bool {
+	var refused *answerError
+	return errors.As(err, &refused) && refused.status == http.StatusUnauthorized && refused.what != tokenEndpoint
+}
+
+// attempt brings what is known up to date and keeps it so while the connection
+// lasts. It returns nil when the stream has merely ended.
+func (f *feed) attempt(ctx context.Context) error {
 	token, err := f.bearer(ctx)
 	if err != nil {
 		return err
@@ -129,8 +152,7 @@ func (f *feed) connect(ctx context.Context) error {
 		f.resync = false
 		err = f.stream(ctx, token)
 	}
-	var refused *answerError
-	if errors.As(err, &refused) && refused.status == http.StatusUnauthorized {
+	if unauthorized(err) {
 		f.account.forget(ctx, token)
 	}
 	return err

@@ -48,6 +48,37 @@ func TestL16_StreamEndsAndResumes(t *testing.T) {
 	})
 }
 
+// TestTakenBackSoonAfterTrouble: whoever could not connect for a while, and has
+// just been let in again, is not the last to come back when all tokens end at once.
+func TestTakenBackSoonAfterTrouble(t *testing.T) {
+	followed(t, nil, func(t *testing.T, f *feedIssuer, v *Verifier) {
+		pass(20 * time.Second)
+		f.do(func() { f.status[wire.PathStream] = 503 })
+		f.cut()
+		pass(9 * time.Second)
+		f.do(func() { delete(f.status, wire.PathStream) })
+		for range 20 {
+			if pass(time.Second); len(f.seen().opened) > 1 {
+				break
+			}
+		}
+		pass(3 * time.Second)
+		wantState(t, v, Fresh)
+		f.do(func() { f.tokens, f.opened = 7, nil })
+		ended := time.Now()
+		f.cut()
+		f.commit(wire.KindSession, "session")
+		pass(15 * time.Second)
+		if f.seen().tokens != 8 || len(f.seen().opened) != 1 {
+			t.Fatalf("%d tokens, %d streams", f.seen().tokens, len(f.seen().opened))
+		}
+		if d := f.seen().opened[0].Sub(ended); d > 2*time.Second {
+			t.Errorf("came back after %v", d)
+		}
+		wantVerify(t, v, f.access(nil), ErrRevoked)
+	})
+}
+
 // TestReconnect checks how soon the next connection is tried.
 func TestReconnect(t *testing.T) {
 	for _, tt := range []struct {

@@ -87,6 +87,7 @@ func (f *feed) take(event sse.Event) error {
 		}
 		now := f.now()
 		err := f.core.Frame(event.ID, frame, now)
+		f.fruitful = f.fruitful || err == nil
 		f.arrived(now, len(frame.Rows) > 0)
 		if frame.Position > frame.Prev {
 			f.tell()

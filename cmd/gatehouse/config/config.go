@@ -49,6 +49,8 @@ type Config struct {
 	TemplatesDir    string // replaces ours by name; empty for none
 	// DemoAppPort and DemoAPIPort are those of the demo app and API.
 	DemoAppPort, DemoAPIPort int
+	// People is about accounts.
+	People People
 	// Guard is for `gatehouse guard` alone.
 	Guard Guard
 }
@@ -76,6 +78,8 @@ type Flags struct {
 	TemplatesDir        string `name:"templates-dir" placeholder:"DIR" group:"settings" help:"Folder whose pages, texts and styles replace ours (none)."`
 	DemoAppPort         string `name:"demo-app-port" placeholder:"PORT" group:"settings" help:"Port of the demo app of dev (8401)."`
 	DemoAPIPort         string `name:"demo-api-port" placeholder:"PORT" group:"settings" help:"Port of the demo API of dev (8402)."`
+
+	PeopleFlags `embed:""`
 
 	// Guard is what the command guard was given.
 	Guard GuardFlags `kong:"-"`
