@@ -107,9 +107,20 @@ var (
 
 // The table of settings is the configuration's own list.
 func TestEverySettingIsDocumented(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join(root, "cmd/gatehouse/config/load.go"))
+	files, err := filepath.Glob(filepath.Join(root, "cmd/gatehouse/config/*.go"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	var source []byte
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, body...)
 	}
 	page, err := os.ReadFile(filepath.Join(root, "docs/operate.md"))
 	if err != nil {

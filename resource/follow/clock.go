@@ -44,7 +44,7 @@ func (a *anchor) confirmed(made, age int64, now time.Time) (time.Time, bool) {
 		a.first = made
 	}
 	elapsed := time.Duration(made-a.first)*time.Millisecond - a.ahead
-	late := now.Sub(a.asked) - elapsed
+	late := passed(a.asked, now) - elapsed
 	if late > maxLate && made != a.first || late < -maxEarly {
 		return time.Time{}, false
 	}
@@ -53,6 +53,13 @@ func (a *anchor) confirmed(made, age int64, now time.Time) (time.Time, bool) {
 		elapsed += late
 	}
 	return a.asked.Add(elapsed - time.Duration(min(age, maxAge))*time.Millisecond), true
+}
+
+// passed returns how much time there has been between two readings of the local
+// clock, by whichever of its two says more: the monotonic one does not count a
+// sleep, and the wall clock may have been set back.
+func passed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
 // slept reports whether more time has passed between two readings of the local

@@ -144,14 +144,14 @@ func (m *moment) fresh(now time.Time) bool {
 	if m.cold || m.blocked || m.confirmed.IsZero() {
 		return false
 	}
-	return now.Sub(m.confirmed) <= freshFor && !slept(m.confirmed, now)
+	return passed(m.confirmed, now) <= freshFor && !slept(m.confirmed, now)
 }
 
 // Lag returns how old what is known is at the local time now; false when that is
 // not known.
 func (f *Follower) Lag(now time.Time) (time.Duration, bool) {
 	m := f.moment.Load()
-	return now.Sub(m.confirmed), !m.confirmed.IsZero()
+	return passed(m.confirmed, now), !m.confirmed.IsZero()
 }
 
 // View returns what tokens are compared with; nil before the first snapshot.

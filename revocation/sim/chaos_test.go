@@ -261,6 +261,7 @@ func (w *world) slow() time.Duration {
 // heal mends everything.
 func (w *world) heal() {
 	w.tell("all is mended")
+	w.plan.slow = false
 	w.healing, w.redis = true, true
 	w.db.down = false
 	for _, n := range w.nodes {

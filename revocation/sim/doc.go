@@ -43,13 +43,13 @@
 // # Planted bugs
 //
 // TestPlantedBugs plants one bug after the other in what surrounds the cores and
-// fails if it is not found. Seeds that it took, from 1: heartbeats with the global head
-// 426; freshness from arrival 2; sessions filtered by their audiences 1; a gap
-// ignored 5; the floor forgotten 403; a reset that empties the set 4; an old head
-// beaten for ever 5; a rev newer than what was read 63; evidence not looked at 27;
-// the hash chain not compared 13; own writes no proof of a loss 36; streams that go
-// on over a repair 573; no row of kind all after a repair 6; what was decided before
-// a ban written after it 1.
+// fails if it is not found. Seeds that it took: heartbeats with the global head 426;
+// freshness from arrival 2; sessions filtered by their audiences 1; a gap ignored
+// 43; the floor forgotten 1406; a reset that empties the set 4; an old head beaten
+// for ever 5; a rev newer than what was read 63; evidence not looked at 72; the hash
+// chain not compared 19; own writes no proof of a loss 357; streams that go on over
+// a repair 573; no row of kind all after a repair 6; what was decided before a ban
+// written after it 2.
 //
 // A failing seed prints the command that replays it with all that happens in it.
 // GATEHOUSE_TEST_LONG=1 runs a hundred times as many.

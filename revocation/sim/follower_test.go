@@ -15,6 +15,7 @@ import (
 const (
 	requestTimeout = 10 * time.Second
 	quietFor       = 3 * wire.HeartbeatEvery * time.Millisecond
+	settledAfter   = 10 * time.Second
 )
 
 var (
@@ -32,6 +33,8 @@ type follower struct {
 	attempt  int // counts the connections
 	watching int // counts what the watchdog was told
 	failures int
+	began    time.Duration // of the attempt
+	fruitful bool          // it has brought a frame
 	resync   bool
 	stream   *stream
 	unable   map[*node]bool // which nodes it cannot reach
@@ -79,6 +82,7 @@ func (f *follower) repeat(every time.Duration, do func()) {
 // connect begins anew with some node.
 func (f *follower) connect() {
 	f.attempt++
+	f.began, f.fruitful = f.w.at, false
 	n := pick(f.w, f.w.nodes)
 	if f.resync || f.core.Cursor() == "" {
 		f.askSnapshot(n)
@@ -112,6 +116,12 @@ func (f *follower) failed(err error) {
 	f.attempt++
 	f.watching++
 	f.hangUp()
+	switch {
+	case f.w.at-f.began >= settledAfter:
+		f.failures = 0
+	case f.fruitful:
+		f.failures = min(f.failures, 1)
+	}
 	pause := f.w.between(100*time.Millisecond, 500*time.Millisecond)
 	if f.failures > 0 {
 		longest := min(500*time.Millisecond<<min(f.failures, 10), 10*time.Second)
@@ -263,7 +273,7 @@ func (f *follower) frame(p packet) {
 		f.failed(err)
 		return
 	}
-	f.failures = 0
+	f.fruitful = true
 	f.guard(quietFor)
 }
 
