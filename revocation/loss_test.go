@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/gatehouse-id/gatehouse/resource/revset"
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
@@ -58,6 +60,31 @@ func TestL8_WhatWasDroppedIsNotLost(t *testing.T) {
 	look(t, tail)
 	if len(d.repaired) != 1 || !slices.Equal(keysOf(d.repaired[0]), []string{"banned"}) {
 		t.Errorf("repaired %+v", d.repaired)
+	}
+}
+
+// TestL8_LossBetweenTwoBatches: whoever is in the middle of reading when the database
+// fails over to one that lacks what was just read does not go on as if it had it.
+func TestL8_LossBetweenTwoBatches(t *testing.T) {
+	m := revocation.NewMirror(maphash.MakeSeed(), revset.Options{})
+	row := func(position int64) revocation.Row {
+		return revocation.Row{Position: position, Kind: revocation.Session, Key: fmt.Sprint(position), ExpiresAt: 1 << 50}
+	}
+	first := revocation.Batch{Head: revocation.Head{Timeline: "one", Position: 9, Hash: []byte("nine")}, Rows: []revocation.Row{row(1), row(2)}, More: true, Last: []byte("two")}
+	if err := m.Absorb(first, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	next := revocation.Batch{Head: revocation.Head{Timeline: "one", Position: 4, Hash: []byte("four")}, Chain: []byte("another two"), Rows: []revocation.Row{row(3), row(4)}}
+	if err := m.Absorb(next, time.Now()); !errors.Is(err, revocation.ErrLost) {
+		t.Fatalf("%v, want ErrLost", err)
+	}
+	next.Chain = nil
+	if err := m.Absorb(next, time.Now()); !errors.Is(err, revocation.ErrUnproven) {
+		t.Fatalf("%v, want ErrUnproven", err)
+	}
+	next.Chain = []byte("two")
+	if err := m.Absorb(next, time.Now()); err != nil || m.Point().Position != 4 {
+		t.Fatal(err, m.Point())
 	}
 }
 

@@ -67,8 +67,9 @@ func (m *Mirror) Absorb(b Batch, asked time.Time) error {
 	}
 	if b.More {
 		// The rest of the rows is still missing: this is no head, and nothing is
-		// confirmed by it.
-		p.Position, p.Change, p.Chain, p.Confirmed = b.Rows[len(b.Rows)-1].Position, m.point.Change, nil, m.point.Confirmed
+		// confirmed by it. But the next batch must follow this one: in between the
+		// database may fail over to one that lacks what was read here (L8).
+		p.Position, p.Change, p.Chain, p.Confirmed = b.Rows[len(b.Rows)-1].Position, m.point.Change, b.Last, m.point.Confirmed
 	}
 	m.point = p
 	return nil

@@ -67,11 +67,15 @@ type Batch struct {
 	// gone or carries nothing.
 	Chain []byte
 	Rows  []Row // above the asked position, in order
-	More  bool  // there are more, up to Head
+	// Last is what the last of Rows carries; nil if that is nothing.
+	Last []byte
+	More bool // there are more, up to Head
 }
 
 // Source looks at the primary, on a connection of its own.
 type Source interface {
+	// Catch returns the rows above a position: about as many as limit says, and
+	// whole commits.
 	Catch(ctx context.Context, after int64, limit int) (Batch, error)
 }
 

@@ -81,6 +81,9 @@ func (d *database) Catch(_ context.Context, after int64, limit int) (revocation.
 	if len(b.Rows) > limit {
 		b.Rows, b.More = b.Rows[:limit], true
 	}
+	if n := len(b.Rows); n > 0 {
+		b.Last = d.chains[b.Rows[n-1].Position]
+	}
 	return b, nil
 }
 

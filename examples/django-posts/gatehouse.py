@@ -161,7 +161,8 @@ class Gatehouse:
 
     def snapshot(self) -> Ledger:
         headers, requested = self.bearer(), time.monotonic()
-        answer = self.document(self.issuer.rstrip("/") + "/revocations", headers, most=MAX_SNAPSHOT)
+        known = urllib.parse.urlencode({"after": self.ledger.cursor, "complete": "true"}) if self.ledger else ""
+        answer = self.document(self.issuer.rstrip("/") + "/revocations?" + known, headers, most=MAX_SNAPSHOT)
         return Ledger(answer, requested, time.monotonic(), self.ledger)
 
     def events(self, ledger: Ledger) -> Iterator[tuple[str, str, str]]:

@@ -137,7 +137,8 @@ export class Gatehouse {
       try {
         if (!ledger) {
           const [headers, requested] = [await this.#bearer(), clock.steady()]
-          const snapshot = await this.#document(this.#issuer + '/revocations', { headers }, maxSnapshot)
+          const known = this.#ledger ? `?${new URLSearchParams({ after: this.#ledger.cursor, complete: 'true' })}` : ''
+          const snapshot = await this.#document(this.#issuer + '/revocations' + known, { headers }, maxSnapshot)
           ledger = new Ledger(snapshot, requested, clock.steady(), clock, this.#ledger)
           this.#ledger = ledger // in one step: requests see the old ledger or this one
         }

@@ -204,11 +204,16 @@ func (f *Follower) Connected(requestedAt time.Time) {
 	f.clock = anchor{asked: requestedAt}
 }
 
-// Reset says that the server cannot continue from the cursor.
+// Reset says that the server cannot continue from the cursor. It is kept all the
+// same: the snapshot is asked for with it, and so a node that has not noticed that
+// its database lost something is shown what this follower knows (L8). Else a
+// complete snapshot of that node would take the place of a set that holds more.
 func (f *Follower) Reset(r wire.Reset) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.cursor = ""
+	if r.Version != wire.Version || r.Reason == "malformed" {
+		f.cursor = ""
+	}
 	if r.Version != wire.Version || r.Reason == "timeline" {
 		f.block()
 	}

@@ -38,6 +38,11 @@ const Scope = "revocations:read"
 // the cursor; the header Last-Event-ID is the same for PathStream and wins.
 const ParamAfter = "after"
 
+// ParamComplete is the query parameter of PathSnapshot that asks, with the value
+// "true", for everything although ParamAfter is given: then that cursor is only
+// evidence of what the follower knows.
+const ParamComplete = "complete"
+
 // Names of the server-sent events.
 const (
 	EventRows  = "rows"  // a Frame with rows

@@ -144,17 +144,17 @@ func TestReportsAreBounded(t *testing.T) {
 	if _, ok := r.known["x"]["b"]; ok {
 		t.Error("it was not the most silent one")
 	}
-	if got := len(r.collect(now)); got != 4 { // b is lost with its place
+	if got := len(r.collect(now, writtenEvery)); got != 4 { // b is lost with its place
 		t.Errorf("%d reports to write", got)
 	}
-	if got := r.collect(now); len(got) != 0 {
+	if got := r.collect(now, writtenEvery); len(got) != 0 {
 		t.Errorf("written twice: %v", got)
 	}
 	r.again([]Applied{{ClientID: "x", Instance: "a", ReportedAt: 1}, {ClientID: "x", Instance: "b"}})
-	if got := r.collect(now); len(got) != 1 || got[0].ReportedAt == 1 {
+	if got := r.collect(now, writtenEvery); len(got) != 1 || got[0].ReportedAt == 1 {
 		t.Errorf("written again: %v", got)
 	}
-	r.collect(now + knownFor.Milliseconds() + 1)
+	r.collect(now+knownFor.Milliseconds()+1, writtenEvery)
 	if len(r.known) != 0 || r.count != 0 {
 		t.Errorf("still known: %v", r.known)
 	}
@@ -167,6 +167,26 @@ func TestReportsAreBounded(t *testing.T) {
 	}
 }
 
+// TestReportsAreWrittenSeldom: who reports without end is written down each two
+// seconds, with the last word, and at the end at once.
+func TestReportsAreWrittenSeldom(t *testing.T) {
+	r := newReports(3)
+	start := int64(1_000_000)
+	var written []int64
+	for now := start; now < start+5000; now += 10 {
+		r.take(Applied{ClientID: "x", Instance: "a", Position: now, ReportedAt: now})
+		for _, a := range r.collect(now, writtenEvery) {
+			written = append(written, a.Position-start)
+		}
+	}
+	if diff := cmp.Diff([]int64{0, 2000, 4000}, written); diff != "" {
+		t.Error(diff)
+	}
+	if last := r.collect(start+5000, 0); len(last) != 1 || last[0].Position != start+4990 {
+		t.Errorf("at the end: %+v", last)
+	}
+}
+
 // TestReportsSurviveAFailure of the store, and the last ones are written at the end.
 func TestReportsSurviveAFailure(t *testing.T) {
 	s := serve(t)
@@ -175,7 +195,7 @@ func TestReportsSurviveAFailure(t *testing.T) {
 	s.kept.fail = errors.New("gone")
 	s.kept.mu.Unlock()
 	s.report(t, body(t, wire.Report{Instance: "a", Cursor: cursor, State: "fresh"}))
-	if !s.saveReports(t.Context(), false) || !s.saveReports(t.Context(), true) {
+	if !s.saveReports(t.Context(), false, writtenEvery) || !s.saveReports(t.Context(), true, writtenEvery) {
 		t.Error("the failure was not noticed")
 	}
 	s.kept.mu.Lock()

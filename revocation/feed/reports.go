@@ -39,6 +39,9 @@ type FollowerStore interface {
 const (
 	// reportsEvery is how often what was reported is written down.
 	reportsEvery = time.Second
+	// writtenEvery is how often what one instance reports is written, however often it
+	// does: who reports without end must not keep the database busy.
+	writtenEvery = 2 * time.Second
 	// knownFor is how long an instance counts that does not report.
 	knownFor = 10 * time.Minute
 	// instanceFor is how long an instance cannot be displaced by another of its
@@ -62,10 +65,11 @@ type reports struct {
 	known   map[string]map[string]Applied // by client and instance
 	count   int
 	unsaved map[instance]struct{}
+	written map[instance]int64 // when last, Unix milliseconds
 }
 
 func newReports(perClient int) *reports {
-	return &reports{perClient: perClient, known: map[string]map[string]Applied{}, unsaved: map[instance]struct{}{}}
+	return &reports{perClient: perClient, known: map[string]map[string]Applied{}, unsaved: map[instance]struct{}{}, written: map[instance]int64{}}
 }
 
 // take remembers a report until it is written, and returns after how many seconds
@@ -108,18 +112,24 @@ func (s *reports) displace(mine map[string]Applied, now int64) bool {
 func (s *reports) forget(a Applied) {
 	delete(s.known[a.ClientID], a.Instance)
 	delete(s.unsaved, instance{a.ClientID, a.Instance})
+	delete(s.written, instance{a.ClientID, a.Instance})
 	s.count--
 }
 
-// collect returns what is to be written, and forgets who is gone.
-func (s *reports) collect(now int64) []Applied {
+// collect returns what is to be written of instances of which nothing was for so long,
+// and forgets who is gone.
+func (s *reports) collect(now int64, silent time.Duration) []Applied {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]Applied, 0, len(s.unsaved))
 	for i := range s.unsaved {
+		if now-s.written[i] < silent.Milliseconds() {
+			continue // until then a later report may take its place
+		}
 		out = append(out, s.known[i.clientID][i.name])
+		delete(s.unsaved, i)
+		s.written[i] = now
 	}
-	clear(s.unsaved)
 	for clientID, mine := range s.known {
 		for _, a := range slices.Collect(maps.Values(mine)) {
 			if now-a.ReportedAt > knownFor.Milliseconds() {
@@ -139,7 +149,9 @@ func (s *reports) again(failed []Applied) {
 	defer s.mu.Unlock()
 	for _, a := range failed {
 		if _, known := s.known[a.ClientID][a.Instance]; known {
-			s.unsaved[instance{a.ClientID, a.Instance}] = struct{}{}
+			i := instance{a.ClientID, a.Instance}
+			s.unsaved[i] = struct{}{}
+			delete(s.written, i)
 		}
 	}
 }
@@ -155,17 +167,18 @@ func (h *Handler) writeReports(ctx context.Context) {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
-			h.saveReports(last, failing)
+			h.saveReports(last, failing, 0)
 			return
 		case <-tick.C:
-			failing = h.saveReports(ctx, failing)
+			failing = h.saveReports(ctx, failing, writtenEvery)
 		}
 	}
 }
 
-// saveReports reports whether writing failed, and logs when that changes.
-func (h *Handler) saveReports(ctx context.Context, failing bool) bool {
-	list := h.reports.collect(h.Now().UnixMilli())
+// saveReports writes of whom nothing was for so long. It reports whether writing
+// failed, and logs when that changes.
+func (h *Handler) saveReports(ctx context.Context, failing bool, silent time.Duration) bool {
+	list := h.reports.collect(h.Now().UnixMilli(), silent)
 	if len(list) == 0 {
 		return failing
 	}

@@ -44,12 +44,12 @@ func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	text, err := after(r)
+	text, complete, err := after(r)
 	if err != nil {
 		refuse(w, r, http.StatusBadRequest, "invalid_request", err.Error())
 		return
 	}
-	p, err := h.plan(r.Context(), NewAudience(h.Keyring, f.Audience), text)
+	p, err := h.plan(r.Context(), NewAudience(h.Keyring, f.Audience), text, complete)
 	if err != nil {
 		busy(w, r, err)
 		return
@@ -72,8 +72,9 @@ func (h *Handler) snapshot(w http.ResponseWriter, r *http.Request) {
 }
 
 // plan decides what a snapshot brings: what came after the cursor if it can be
-// continued, else everything.
-func (h *Handler) plan(ctx context.Context, a *Audience, text string) (*page, error) {
+// continued, else everything. Who wants everything shows with the cursor what is
+// known there: a node that has not noticed a loss does so by it (L8).
+func (h *Handler) plan(ctx context.Context, a *Audience, text string, complete bool) (*page, error) {
 	p := &page{audience: a, complete: true}
 	if text != "" {
 		mark, reason, err := h.resume(ctx, a, text)
@@ -81,7 +82,7 @@ func (h *Handler) plan(ctx context.Context, a *Audience, text string) (*page, er
 			return nil, err
 		}
 		web.Event(ctx).Outcome = "complete-" + reason
-		if reason == "" {
+		if reason == "" && !complete {
 			web.Event(ctx).Outcome = "continued"
 			p.complete, p.from = false, mark.Position
 		}

@@ -28,7 +28,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	text, err := after(r)
+	text, _, err := after(r)
 	if err != nil {
 		refuse(w, r, http.StatusBadRequest, "invalid_request", err.Error())
 		return
@@ -78,13 +78,14 @@ func outcome(reason string, err error) string {
 	return "dropped"
 }
 
-// after returns the cursor that a request asks to go on after.
-func after(r *http.Request) (string, error) {
+// after returns the cursor that a request asks to go on after, and whether it wants
+// everything all the same.
+func after(r *http.Request) (cursor string, complete bool, err error) {
 	query, err := web.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return query.Get(wire.ParamAfter), nil
+	return query.Get(wire.ParamAfter), query.Get(wire.ParamComplete) == "true", nil
 }
 
 // stream is one open stream. There is no queue: its reader says where it is in

@@ -183,16 +183,28 @@ func (d *database) catch(after int64, limit int) (revocation.Batch, *state, erro
 		return revocation.Batch{}, nil, errDatabase
 	}
 	b := revocation.Batch{Head: d.now.head}
+	var chains [][]byte
 	for _, r := range d.now.rows {
 		if r.Position == after {
 			b.Chain = r.chain
 		}
 		if r.Position > after {
 			b.Rows = append(b.Rows, r.Row)
+			chains = append(chains, r.chain)
 		}
 	}
 	if len(b.Rows) > limit {
-		b.Rows, b.More = b.Rows[:limit:limit], true
+		end := limit
+		for end > 0 && len(chains[end-1]) == 1 {
+			end--
+		}
+		if end == 0 {
+			return d.catch(after, 2*limit)
+		}
+		b.Rows, b.More = b.Rows[:end:end], true
+	}
+	if len(b.Rows) > 0 {
+		b.Last = chains[len(b.Rows)-1]
 	}
 	return b, d.now, nil
 }
