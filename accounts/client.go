@@ -63,6 +63,9 @@ type Client struct {
 	RequirePKCE      bool
 	RequirePAR       bool
 	RotateRefresh    bool // false for FAPI clients
+	// RequiredACR is the assurance below which nobody gets into the app: ACRTwoFactors,
+	// or empty for any.
+	RequiredACR string
 	// TokenEndpointAudience allows an assertion whose aud is the token endpoint,
 	// as clients before rfc7523bis send it.
 	TokenEndpointAudience bool

@@ -55,7 +55,8 @@ type Registration struct {
 
 	IDTokenAlgorithm      string // empty: RS256
 	FirstParty            bool
-	WithoutPKCE           bool // for old confidential OpenID Connect clients
+	RequiredACR           string // empty: any
+	WithoutPKCE           bool   // for old confidential OpenID Connect clients
 	RequirePAR            bool
 	WithoutRotation       bool // for FAPI clients, whose refresh tokens are bound
 	TokenEndpointAudience bool
@@ -118,7 +119,7 @@ func (r Registration) client() *Client {
 		BackchannelLogoutSessionRequired: r.BackchannelLogoutSessionRequired, Scopes: union(nil, r.Scopes),
 		OptionalScopes: union(nil, r.OptionalScopes), Permissions: union(nil, r.Permissions), VisibleGroups: union(nil, r.VisibleGroups),
 		HomeURI: r.HomeURI, LogoURI: r.LogoURI, PolicyURI: r.PolicyURI, TermsURI: r.TermsURI,
-		IDTokenAlgorithm: r.IDTokenAlgorithm, FirstParty: r.FirstParty, RequirePKCE: !r.WithoutPKCE, RequirePAR: r.RequirePAR,
+		IDTokenAlgorithm: r.IDTokenAlgorithm, FirstParty: r.FirstParty, RequiredACR: r.RequiredACR, RequirePKCE: !r.WithoutPKCE, RequirePAR: r.RequirePAR,
 		RotateRefresh: !r.WithoutRotation, TokenEndpointAudience: r.TokenEndpointAudience,
 		AccessTokenLifetime: r.AccessTokenLifetime, IDTokenLifetime: r.IDTokenLifetime,
 		RefreshIdle: r.RefreshIdle, RefreshAbsolute: r.RefreshAbsolute, Demo: r.Demo,
@@ -222,6 +223,9 @@ func shrunk(before, after *Client) ([]string, error) {
 	}
 	if before.AuthMethod != after.AuthMethod {
 		lost = append(lost, "auth_method")
+	}
+	if !ACRAtLeast(before.RequiredACR, after.RequiredACR) { // who got in by less must prove more
+		lost = append(lost, "required_acr")
 	}
 	if before.FirstParty && !after.FirstParty { // consent is asked from now on
 		lost = append(lost, "first_party")

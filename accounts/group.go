@@ -12,19 +12,27 @@ type Group struct {
 	Name        string
 	NameKey     string // folded; unique
 	Description string
-	CreatedAt   int64
-	Members     int      // filled by ListGroups
-	Permissions []string // names, filled by ListGroups and GroupByName, sorted
+	// SecondFactor makes two factors a must for members: without them they get into no
+	// app, and can do nothing but to enrol one.
+	SecondFactor bool
+	CreatedAt    int64
+	Members      int      // filled by ListGroups
+	Permissions  []string // names, filled by ListGroups and GroupByName, sorted
 }
 
 // GroupStore keeps groups, their members and their permissions. The methods
 // that take something away report whether there was anything to take: a row is
 // written to the ledger only if the effective set really shrank (L19).
 type GroupStore interface {
-	InsertGroup(ctx context.Context, g *Group) error // ErrConflict when the name is taken
+	// InsertGroup writes all but SecondFactor; ErrConflict when the name is taken.
+	InsertGroup(ctx context.Context, g *Group) error
 	GroupByName(ctx context.Context, nameKey string) (*Group, error)
 	ListGroups(ctx context.Context) ([]Group, error)
+	// UpdateGroup writes names and description.
 	UpdateGroup(ctx context.Context, g *Group) error
+	// DemandFactor writes SecondFactor alone, so that nobody who describes the group
+	// at the same time takes it back; ErrNotFound when the group is gone.
+	DemandFactor(ctx context.Context, groupID id.ID, must bool) error
 	// DeleteGroup removes the group, its memberships and its permissions.
 	DeleteGroup(ctx context.Context, groupID id.ID) error
 }

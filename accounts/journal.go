@@ -53,6 +53,8 @@ type Journal struct {
 	// Signals takes what others are told of beyond the ledger's rows. Nil means
 	// that nobody is.
 	Signals SignalWriter
+	// Mails takes what people are told of by mail. Nil means that nobody is.
+	Mails Mailer
 }
 
 // effect is what a change leaves behind besides the state itself.
@@ -64,6 +66,7 @@ type effect struct {
 	rows    []revocation.Entry
 	stamps  []revocation.Stamp
 	signals []Signal
+	mails   []Mail
 }
 
 // errNoActor is a mistake of the caller: a change that nobody made.
@@ -90,6 +93,9 @@ func (j *Journal) record(ctx context.Context, actor audit.Actor, f func(ctx cont
 		if err := j.signal(ctx, e.signals); err != nil {
 			return fmt.Errorf("signal %s: %w", e.action, err)
 		}
+		if err := j.mail(ctx, e.mails); err != nil {
+			return fmt.Errorf("mail about %s: %w", e.action, err)
+		}
 		if len(e.rows) > 0 {
 			if err := j.Ledger.Append(ctx, e.rows...); err != nil {
 				return fmt.Errorf("append %s to the ledger: %w", e.action, err)
@@ -110,6 +116,18 @@ func (j *Journal) signal(ctx context.Context, signals []Signal) error {
 	}
 	for _, s := range signals {
 		if err := j.Signals.WriteSignal(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Journal) mail(ctx context.Context, mails []Mail) error {
+	if j.Mails == nil {
+		return nil
+	}
+	for _, m := range mails {
+		if err := j.Mails.Mail(ctx, m); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -33,7 +32,8 @@ const (
 // time. The caller answers "try again in a moment" (503).
 var ErrBusy = errors.New("too many passwords are being checked")
 
-// Hasher hashes and checks passwords with argon2id. Each hash takes 19 MiB and one
+// Hasher hashes passwords with argon2id and checks them, also against the hashes of
+// other programs that were imported. Each hash takes 19 MiB and one
 // core for tens of milliseconds, so it runs few at once, lets some wait, and turns
 // the rest away: a storm of sign-ins costs waiting, never the machine. It is safe
 // for concurrent use.
@@ -95,12 +95,18 @@ func (h *Hasher) Hash(ctx context.Context, password secret.Text) (string, error)
 	return p.String(), nil
 }
 
-// Verify reports whether a password belongs to a PHC string, and whether the
-// string should be made again because the parameters have changed. It does the
-// work of exactly one hash whatever it is given: an empty string (a user without
-// password, or no user at all) and a password that is too long cost as much as a
-// wrong one. Errors: ErrBusy, the context's, and one for a string that is not a
+// Verify reports whether a password belongs to a stored hash, and whether the hash
+// should be made again because it is foreign or the parameters have changed. It
+// does the work of exactly one hash whatever it is given: an empty string (a user
+// without password, or no user at all) and a password that is too long cost as much
+// as a wrong one. Errors: ErrBusy, the context's, and one for a string that is not a
 // hash, after the same work.
+//
+// A foreign hash costs what its algorithm costs, so that an account that nobody has
+// signed in to since an import can be told, by the time of a wrong password, from
+// one that does not exist. Nothing but hashing every imported hash once more at the
+// import could hide it; throttling bounds how many can be asked for, and the first
+// right sign-in ends it (docs/import.md).
 func (h *Hasher) Verify(ctx context.Context, hash string, password secret.Text) (ok, rehash bool, err error) {
 	p := phc{
 		memory: hashMemory, passes: hashPasses, threads: hashThreads,
@@ -112,8 +118,11 @@ func (h *Hasher) Verify(ctx context.Context, hash string, password secret.Text) 
 		parsed, err := parsePHC(hash)
 		if err == nil {
 			p = parsed
+		} else if foreign, err := parseForeign(hash); err == nil {
+			ok, err := h.verifyForeign(ctx, foreign, password)
+			return ok, ok, err
 		} else {
-			usable, broken = false, err
+			usable, broken = false, errPHC
 		}
 	}
 	if len(password) > MaxPassword {
@@ -130,6 +139,21 @@ func (h *Hasher) Verify(ctx context.Context, hash string, password secret.Text) 
 	return true, p.memory != hashMemory || p.passes != hashPasses || p.threads != hashThreads || len(p.key) != hashKey, nil
 }
 
+// verifyForeign checks a password by its own algorithm, byte for byte as it was
+// typed: other programs do not normalize.
+func (h *Hasher) verifyForeign(ctx context.Context, hash foreignHash, password secret.Text) (bool, error) {
+	text := password.Reveal()
+	usable := len(text) <= MaxPassword && hash.takes(text)
+	if !usable {
+		text = "unusable" // the work is done all the same
+	}
+	if err := h.enter(ctx); err != nil {
+		return false, err
+	}
+	defer func() { <-h.slots }()
+	return hash.matches(text) && usable, nil
+}
+
 // derive runs argon2id once. The password is brought to NFC first (RFC 8265 §4.2):
 // keyboards of different systems send an é as one or as two characters.
 func (h *Hasher) derive(ctx context.Context, p phc, password secret.Text) ([]byte, error) {
@@ -142,63 +166,4 @@ func (h *Hasher) derive(ctx context.Context, p phc, password secret.Text) ([]byt
 		text = norm.NFC.String(text)
 	}
 	return h.run([]byte(text), p.salt, p.passes, p.memory, p.threads, uint32(len(p.key))), nil
-}
-
-// PasswordPolicy is what a new password must meet. Existing ones are never asked.
-type PasswordPolicy struct {
-	MinLength int // characters; zero means 8
-}
-
-// Why a password is weak.
-const (
-	PasswordTooShort = "short"
-	PasswordTooLong  = "long"
-	PasswordBlank    = "blank" // one character over and over, spaces for instance
-	PasswordIsName   = "name"  // the username or the mail address
-)
-
-// WeakPassword is returned for a new password that the policy refuses.
-type WeakPassword struct {
-	Reason    string // one of the constants above
-	MinLength int
-}
-
-// Error implements error.
-func (e *WeakPassword) Error() string {
-	switch e.Reason {
-	case PasswordTooShort:
-		return fmt.Sprintf("the password has fewer than %d characters", e.MinLength)
-	case PasswordTooLong:
-		return fmt.Sprintf("the password has more than %d bytes", MaxPassword)
-	case PasswordBlank:
-		return "the password is one character over and over"
-	}
-	return "the password is the name of the account"
-}
-
-// Check returns a *WeakPassword if the password is refused for an account with
-// these names.
-func (p PasswordPolicy) Check(password secret.Text, names ...string) error {
-	least := p.MinLength
-	if least == 0 {
-		least = 8
-	}
-	text := password.Reveal()
-	refuse := func(reason string) error { return &WeakPassword{Reason: reason, MinLength: least} }
-	if len(text) > MaxPassword {
-		return refuse(PasswordTooLong)
-	}
-	if utf8.RuneCountInString(norm.NFC.String(text)) < least {
-		return refuse(PasswordTooShort)
-	}
-	first, _ := utf8.DecodeRuneInString(text)
-	if strings.Trim(text, string(first)) == "" {
-		return refuse(PasswordBlank)
-	}
-	for _, n := range names {
-		if n != "" && strings.EqualFold(text, n) {
-			return refuse(PasswordIsName)
-		}
-	}
-	return nil
 }

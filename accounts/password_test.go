@@ -164,31 +164,6 @@ func TestHasher_HonoursContext(t *testing.T) {
 	}
 }
 
-func TestPasswordPolicy(t *testing.T) {
-	for _, tt := range []struct {
-		password secret.Text
-		want     string
-	}{
-		{"testpass123", ""}, {"12345678", ""}, {"пароль12", ""}, {"with a \x00 nul", ""},
-		{"", PasswordTooShort}, {"1234567", PasswordTooShort}, {"éééé", PasswordTooShort},
-		{"        ", PasswordBlank}, {"aaaaaaaaaa", PasswordBlank},
-		{"Alice.Smith", PasswordIsName}, {"ALICE@example.org", PasswordIsName},
-		{secret.Text(strings.Repeat("ab", 513)), PasswordTooLong},
-	} {
-		err := PasswordPolicy{}.Check(tt.password, "alice.smith", "alice@example.org", "")
-		var weak *WeakPassword
-		switch {
-		case tt.want == "" && err != nil:
-			t.Errorf("%.20q: %v", tt.password.Reveal(), err)
-		case tt.want != "" && (!errors.As(err, &weak) || weak.Reason != tt.want || weak.Error() == ""):
-			t.Errorf("%.20q: %v, want %s", tt.password.Reveal(), err, tt.want)
-		}
-	}
-	if err := (PasswordPolicy{MinLength: 15}).Check("testpass123"); err == nil {
-		t.Error("a longer minimum was not kept")
-	}
-}
-
 func TestParsePHC_Refuses(t *testing.T) {
 	const salt, key = "c2FsdHNhbHRzYWx0c2FsdA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	ok := "$argon2id$v=19$m=19456,t=2,p=1$" + salt + "$" + key

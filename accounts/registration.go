@@ -86,7 +86,7 @@ func validateClient(c *Client) error {
 	if err := label("name", c.Name, 100); err != nil {
 		return err
 	}
-	for _, check := range []func(*Client) error{validateRedirects, validateBackchannel, validateScopes, validateKeys, validatePages, validateTokens} {
+	for _, check := range []func(*Client) error{validateRedirects, validateBackchannel, validateScopes, validateKeys, validatePages, validateAssurance, validateTokens} {
 		if err := check(c); err != nil {
 			return err
 		}
@@ -272,6 +272,19 @@ func validatePages(c *Client) error {
 		}
 	}
 	return nil
+}
+
+func validateAssurance(c *Client) error {
+	switch c.RequiredACR {
+	case "":
+		return nil
+	case ACRPassword, ACRTwoFactors:
+		if !c.Allows(GrantAuthorizationCode) {
+			return invalid("only a client that people sign in to can require an acr")
+		}
+		return nil
+	}
+	return invalid("required acr %q: %s, %s, or none", c.RequiredACR, ACRPassword, ACRTwoFactors)
 }
 
 func validateTokens(c *Client) error {

@@ -43,6 +43,8 @@ type Meta struct {
 	// Replaces is the session that the browser's cookie held until now, of
 	// whichever user. Zero means none.
 	Replaces id.ID
+	// Known is the value of the known-browser cookie, empty without.
+	Known string
 }
 
 // Start begins a session for somebody who proved who they are, always with a new

@@ -20,6 +20,7 @@ func TestShrunk_WalksEveryColumn(t *testing.T) {
 		"Scopes":       func(c *Client) { c.Scopes = c.Scopes[:1] },
 		"Permissions":  func(c *Client) { c.Permissions = nil },
 		"FirstParty":   func(c *Client) { c.FirstParty = false },
+		"RequiredACR":  func(c *Client) { c.RequiredACR = ACRTwoFactors },
 	}
 	others := map[string]string{
 		"ID": fixed, "ClientID": fixed, "Type": fixed, "APIID": fixed, "APIAud": fixed, "Demo": fixed,

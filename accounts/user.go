@@ -26,6 +26,14 @@ type User struct {
 	CreatedAt     int64
 	UpdatedAt     int64
 	LastSignInAt  int64
+
+	// RequiredActions are what operators ask of the person before anything else; what
+	// the policy asks of everybody is not among them (SignInPolicy.Required).
+	RequiredActions   []Action
+	TermsVersion      string // that they have accepted, empty for none
+	TermsAcceptedAt   int64
+	PasswordChangedAt int64
+	DeleteAt          int64 // when the account is deleted unless its person comes back; zero: it is not
 }
 
 // Profile holds the standard claims beyond name and mail (OpenID Connect Core

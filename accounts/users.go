@@ -25,6 +25,8 @@ type Users struct {
 	Grants   GrantStore
 	Hasher   *Hasher
 	Policy   PasswordPolicy
+	// SecurityURL is the link in the mails about passwords; empty leaves it out.
+	SecurityURL string
 }
 
 // NewUser is what an account is made of.
@@ -112,7 +114,8 @@ func (s *Users) build(n NewUser) (*User, error) {
 
 func (s *Users) hashNew(ctx context.Context, password secret.Text, unchecked bool, u *User) (string, error) {
 	if !unchecked {
-		if err := s.Policy.Check(password, u.Username, u.Email); err != nil {
+		err := s.Policy.Accept(ctx, password, u.Username, u.Email, u.Name, u.Profile.GivenName, u.Profile.FamilyName)
+		if err != nil {
 			return "", err
 		}
 	}
@@ -143,9 +146,25 @@ func (s *Users) SetPassword(ctx context.Context, actor audit.Actor, subject stri
 		return err
 	}
 	return s.change(ctx, actor, subject, func(ctx context.Context, u *User, now int64) (*effect, error) {
-		u.PasswordHash = hash
-		return s.die(ctx, "user.password.reset", u, now, reasonPasswordReset)
+		u.PasswordHash, u.PasswordChangedAt = hash, now
+		e, err := s.die(ctx, "user.password.reset", u, now, reasonPasswordReset)
+		if err == nil {
+			e.mails = s.aboutPassword(u, now)
+		}
+		return e, err
 	})
+}
+
+// aboutPassword tells a person that their password is another one now.
+func (s *Users) aboutPassword(u *User, now int64) []Mail {
+	if !u.EmailVerified {
+		return nil
+	}
+	data := map[string]string{MailDataWhen: until(now), MailDataZone: u.Profile.Zoneinfo}
+	if s.SecurityURL != "" {
+		data[MailDataLink] = s.SecurityURL
+	}
+	return []Mail{{Kind: MailPasswordChanged, To: u.Email, Language: languageOf(u, ""), Data: greeting(u, data)}}
 }
 
 // ChangePassword gives a user another password by their own wish, proven by the
@@ -162,13 +181,22 @@ func (s *Users) ChangePassword(ctx context.Context, actor audit.Actor, proof *Re
 	if err != nil {
 		return err
 	}
+	same, _, err := s.Hasher.Verify(ctx, proof.User.PasswordHash, password)
+	if errors.Is(err, ErrBusy) {
+		return err
+	}
+	if same { // whoever was asked to choose another one has not
+		return &WeakPassword{Reason: PasswordSame}
+	}
 	return s.change(ctx, actor, proof.User.Subject, func(ctx context.Context, u *User, now int64) (*effect, error) {
 		if err := proof.holds(u); err != nil {
 			return nil, err
 		}
-		u.PasswordHash = hash
+		u.PasswordHash, u.PasswordChangedAt = hash, now
+		u.Did(ActionChangePassword)
 		e := userEffect("user.password.change", u, nil)
 		e.signals = []Signal{{Kind: SignalPasswordChanged, Subject: u.Subject, At: now, Own: true}}
+		e.mails = s.aboutPassword(u, now)
 		f := SessionFilter{UserID: u.ID, Except: keep}
 		e.rows, err = endSessions(ctx, s.Sessions, s.Grants, f, now, reasonPasswordChange)
 		return e, err

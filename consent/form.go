@@ -8,6 +8,7 @@ const (
 	actionSwitch   = "switch"
 	actionAllow    = "allow"
 	actionDeny     = "deny"
+	actionPasskey  = "passkey"
 )
 
 // ticket is the hidden field of a form about a flow, or about none.

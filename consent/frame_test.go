@@ -20,16 +20,17 @@ func TestHeaders(t *testing.T) {
 	f := w.flow(b)
 	const anyTarget = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
 	const own = anyTarget + "; form-action 'self'"
+	const asks = "; connect-src 'self'" // the script, for passkeys
 	for path, policy := range map[string]string{
 		"/":                                      own,
-		"/signin?switch=1":                       own,
+		"/signin?switch=1":                       own + asks,
 		"/nowhere":                               own,
 		"/consent?flow=x":                        own,
 		"/preferences":                           own,
 		"/consent?flow=":                         own,
 		"/select-account?flow=" + f.ID.String():  anyTarget,
 		"/consent?flow=" + f.ID.String():         anyTarget,
-		"/signin?switch=1&flow=" + f.ID.String(): anyTarget,
+		"/signin?switch=1&flow=" + f.ID.String(): anyTarget + asks,
 	} {
 		answer := b.get(path)
 		for name, want := range map[string]string{
@@ -127,10 +128,6 @@ func (s brokenSessions) Find(context.Context, string) (*accounts.Session, *accou
 	return nil, nil, s.err
 }
 
-func (s brokenSessions) Start(context.Context, *accounts.Result, accounts.Meta) (string, *accounts.Session, error) {
-	return "", nil, s.err
-}
-
 // A fault of ours shows a page with the request's id; its cause is for the log.
 func TestFault(t *testing.T) {
 	for name, s := range map[string]brokenSessions{"error": {errors.New("database on fire")}, "panic": {}} {
@@ -140,9 +137,10 @@ func TestFault(t *testing.T) {
 			b.enter(w.ada)
 			f := w.flow(b)
 			form := fill(t, b.get("/consent?flow="+f.ID.String()), "action", "allow")
-			w.handler.Sessions, w.handler.Desk.Sessions = s, s
+			w.handler.Desk.Sessions = s
 			for _, answer := range []*httptest.ResponseRecorder{
-				b.get("/"), b.get("/signin?flow=" + f.ID.String()), b.get("/consent?flow=" + f.ID.String()), b.post("/consent", form),
+				b.get("/"), b.get("/signin?flow=" + f.ID.String()), b.get("/second-factor?flow=" + f.ID.String()),
+				b.get("/consent?flow=" + f.ID.String()), b.post("/consent", form),
 			} {
 				wantPage(t, answer, http.StatusInternalServerError, "Something went wrong", answer.Header().Get("X-Request-Id"), "!fire", "!secret-in-panic", `href="/"`)
 				if answer.Header().Get("Content-Security-Policy") == "" || answer.Header().Get("Cache-Control") != "no-store" {

@@ -2,6 +2,7 @@ package consent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -21,10 +22,29 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, at accounts.Attempt) (*accounts.Result, error)
 }
 
-// Sessions begins the sessions of browsers.
-type Sessions interface {
-	// Start returns the token for the cookie; errors as Authenticate has them.
-	Start(ctx context.Context, r *accounts.Result, m accounts.Meta) (string, *accounts.Session, error)
+// SignIns leads from the first proof to the session (accounts.SignIns).
+type SignIns interface {
+	// Proceed goes on after Authenticate. It returns accounts.ErrCredentials if the
+	// proof no longer holds, or accounts.ErrBanned.
+	Proceed(ctx context.Context, r *accounts.Result, m accounts.Meta, device string) (*accounts.Passage, error)
+	// Raise begins the second factor of somebody who is signed in. It returns
+	// accounts.ErrNotFound or accounts.ErrNoFactor.
+	Raise(ctx context.Context, session *accounts.Session, user *accounts.User, m accounts.Meta) (*accounts.Passage, error)
+	// Pending returns accounts.ErrNotFound for a sign-in that is over.
+	Pending(ctx context.Context, pending string) (*accounts.PendingSignIn, error)
+	// Code and RecoveryCode return accounts.ErrCode, *accounts.Throttled,
+	// accounts.ErrNotFound or accounts.ErrBanned.
+	Code(ctx context.Context, pending, code string, m accounts.Meta, remember bool) (*accounts.Passage, error)
+	RecoveryCode(ctx context.Context, pending, code string, m accounts.Meta) (*accounts.Passage, error)
+}
+
+// Passkeys asks for passkeys, of a pending sign-in or without one of anybody
+// (accounts.SignIns).
+type Passkeys interface {
+	PasskeyOptions(ctx context.Context, pending string) (options []byte, ceremony string, err error)
+	// Passkey returns accounts.ErrPasskey, *accounts.UnknownPasskey or what Code
+	// returns.
+	Passkey(ctx context.Context, pending, ceremony string, response []byte, m accounts.Meta, remember bool) (*accounts.Passage, error)
 }
 
 // Clients finds the app that a flow is for.
@@ -59,7 +79,7 @@ type Remembered interface {
 }
 
 // Handler serves the pages. Its fields are its dependencies; all of them must be
-// set before Mount.
+// set before Mount, but for Passkeys and the URLs.
 type Handler struct {
 	*hosted.Desk
 	Flows         flow.Store
@@ -67,9 +87,21 @@ type Handler struct {
 	APIs          APIs
 	Holdings      Holdings
 	Authenticator Authenticator
-	Sessions      Sessions
+	SignIns       SignIns
+	Passkeys      Passkeys // nil where there are none
 	Consents      Consents
 	Remembered    Remembered
+
+	// The ways to sign-up, to another password and to a sign-in by a code that is
+	// sent by mail, without a query; what is empty is off.
+	SignUpURL, ResetURL, CodeURL string
+	// FirstRun reports whether nobody has an account yet: then the start page leads
+	// to SetupURL. Nil means that somebody has.
+	FirstRun func(ctx context.Context) (bool, error)
+	SetupURL string
+	// SetLocale keeps the language that a signed-in person chooses with their
+	// account, as a BCP 47 tag (accounts.Profiles). Nil leaves it to their browser.
+	SetLocale func(ctx context.Context, actor audit.Actor, subject, locale string) error
 }
 
 const pathSignOut = "/logout" // the protocol's
@@ -78,10 +110,16 @@ const pathSignOut = "/logout" // the protocol's
 // through pages, which sets the headers of HTML pages. Forms that another origin
 // sent are refused here, whatever stands in front.
 func (h *Handler) Mount(r *mux.Router, pages func(http.Handler) http.Handler) error {
+	if h.SignIns == nil {
+		return errors.New("consent: nobody to ask for a second factor")
+	}
 	err := h.Routes(r, pages, map[string]hosted.Page{
 		hosted.PathHome:        {Get: h.home},
 		hosted.PathPreferences: {Post: h.setPreferences},
 		flow.PathSignIn:        {Get: h.showSignIn, Post: h.signIn},
+		pathPasskey:            {Post: h.askDevice},
+		flow.PathSecondFactor:  {Get: h.showSecondFactor(flow.PathSecondFactor), Post: h.takeSecondFactor(flow.PathSecondFactor)},
+		pathRecovery:           {Get: h.showSecondFactor(pathRecovery), Post: h.takeSecondFactor(pathRecovery)},
 		flow.PathSelectAccount: {Get: h.showAccounts, Post: h.selectAccount},
 		flow.PathConsent:       {Get: h.showConsent, Post: h.decideConsent},
 	})

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/flow"
 	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/passkey"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
@@ -42,6 +43,8 @@ type world struct {
 	clients  *accounts.Clients
 	groups   *accounts.Groups
 	consents *accounts.Consents
+	sessions *accounts.Sessions
+	factors  *accounts.Factors
 
 	ada, bob *accounts.User
 	board    *accounts.Client
@@ -88,11 +91,23 @@ func newWorldAt(t testing.TB, issuer string) *world {
 	w.consents = &accounts.Consents{Journal: journal, Users: db, Grants: db}
 	w.cookies = web.Cookies{Issuer: at}
 	sessions := &accounts.Sessions{Journal: journal, Users: db, Store: db, Grants: db, Logger: logger}
+	party, err := passkey.New(at, "Gatehouse")
+	w.must(err)
+	limiter := limits{cache.NewMemory(clock, 1<<20)}
+	w.sessions = sessions
+	w.factors = &accounts.Factors{
+		Journal: journal, Users: db, Sessions: db, Grants: db, Store: db, TOTPs: db, Passkeys: db, Recovery: db, Devices: db,
+		Waiting: db, WebAuthn: party, Keys: keys, Logger: logger, SecurityURL: issuer + "/account/security",
+	}
+	signIns := &accounts.SignIns{
+		Journal: journal, Users: db, Sessions: sessions, Factors: w.factors, Waiting: db, Limiter: limiter, Keys: keys, Logger: logger,
+	}
 	w.handler = &consent.Handler{
 		Desk:  &hosted.Desk{Issuer: at, Cookies: w.cookies, Keyring: keys, Pages: renderer, Sessions: sessions, Now: clock},
 		Flows: db, Clients: db, APIs: db, Holdings: holdings{db}, Remembered: db, Consents: w.consents,
-		Authenticator: &accounts.Authenticator{Journal: journal, Users: db, Hasher: hasher, Limiter: limits{cache.NewMemory(clock, 1<<20)}, Keys: keys, Logger: logger},
-		Sessions:      sessions,
+		Authenticator: &accounts.Authenticator{Journal: journal, Users: db, Hasher: hasher, Limiter: limiter, Keys: keys, Logger: logger},
+		SignIns:       signIns,
+		Passkeys:      signIns,
 	}
 	router := web.NewRouter()
 	w.must(w.handler.Mount(router, web.Pages))

@@ -24,6 +24,7 @@ func TestDocumentedCommands(t *testing.T) {
 	t.Run("named", func(t *testing.T) { checkNamed(t, bin, all) })
 	t.Run("operate", func(t *testing.T) {
 		s := newShell(t, bin)
+		s.env = []string{"GATEHOUSE_SMTP_URL=" + testenv.SMTP(t, testenv.SMTPOptions{}).URL(), "GATEHOUSE_MAIL_FROM=Example <id@example.org>"}
 		s.write("ada-password.txt", "a password of some length\n")
 		for _, line := range commands(all["docs/operate.md"]) {
 			if line != "gatehouse doctor" { // which asks a server that does not run here
@@ -68,14 +69,15 @@ type shell struct {
 	t      *testing.T
 	bin    string
 	folder string
+	env    []string
 }
 
-func newShell(t *testing.T, bin string) *shell { return &shell{t, bin, t.TempDir()} }
+func newShell(t *testing.T, bin string) *shell { return &shell{t: t, bin: bin, folder: t.TempDir()} }
 
 func (s *shell) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = s.folder
-	cmd.Env = append(os.Environ(), "PATH="+s.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = append(append(os.Environ(), s.env...), "PATH="+s.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return cmd
 }
 

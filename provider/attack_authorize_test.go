@@ -135,7 +135,7 @@ func TestAttack_008_SilentRequestShowsNothing(t *testing.T) {
 func TestAttack_009_PromptNoneStandsAlone(t *testing.T) {
 	w := besieged(t)
 	b := w.signedIn(w.user)
-	for _, prompt := range []string{"none login", "login none", "none none", "none consent", "create", "NONE"} {
+	for _, prompt := range []string{"none login", "login none", "none none", "none consent", "none create", "signup", "NONE"} {
 		wantRedirect(t, b.authorize(w.web.request("openid", "prompt", prompt)), callback, "invalid_request")
 	}
 }

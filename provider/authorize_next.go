@@ -16,14 +16,17 @@ import (
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
-// step is where the person goes next.
-type step int
+// step is where the person goes next: the path of a page.
+type step string
 
 const (
-	stepIssue step = iota // nowhere: the code can be issued
-	stepSignIn
-	stepSelectAccount
-	stepConsent
+	stepIssue         step = "issue" // nowhere: the code can be issued
+	stepSignIn        step = flow.PathSignIn
+	stepSignUp        step = flow.PathSignUp
+	stepSecondFactor  step = flow.PathSecondFactor
+	stepSelectAccount step = flow.PathSelectAccount
+	stepConsent       step = flow.PathConsent
+	// and the pages of required actions
 )
 
 // advance decides the next step from what is stored, and takes it. No step has to
@@ -50,9 +53,13 @@ func (p *Provider) takeStep(w http.ResponseWriter, r *http.Request, a *authoriza
 	if err == nil {
 		err = p.knownResources(a, st)
 	}
+	var d *demands
+	if err == nil {
+		d, err = p.demandsOn(ctx, a, st, now)
+	}
 	var next step
 	if err == nil {
-		next, err = nextStep(a, f.Flow, st, now)
+		next, err = nextStep(a, f.Flow, st, d, now)
 	}
 	if err == nil && next == stepConsent && p.operatorConsents(a) {
 		st, err = p.consentForOperator(ctx, r, a, st, now)
@@ -63,16 +70,16 @@ func (p *Provider) takeStep(w http.ResponseWriter, r *http.Request, a *authoriza
 		p.fail(w, r, a, err)
 		return
 	case next == stepIssue:
-		p.issueCode(w, r, a, f, st, now)
+		p.issueCode(w, r, a, f, st, d, now)
 		return
 	case a.prompts("none"):
 		p.answerClient(w, r, a, silentError(next))
 		return
 	}
-	paths := map[step]string{stepSignIn: flow.PathSignIn, stepSelectAccount: flow.PathSelectAccount, stepConsent: flow.PathConsent}
-	// The page of a person who is signed in already must ask all the same.
-	f.Reauthenticate = next == stepSignIn && signedIn(st, now)
-	if err := p.send(w, r, f, paths[next]); err != nil {
+	// The page of a person who is signed in already must ask all the same, also when
+	// they go there from the page at which accounts are made.
+	f.Reauthenticate = (next == stepSignIn || next == stepSignUp) && signedIn(st, now)
+	if err := p.send(w, r, f, string(next)); err != nil {
 		p.fail(w, r, a, err)
 	}
 }
@@ -82,7 +89,7 @@ func (p *Provider) standing(ctx context.Context, r *http.Request, a *authorizati
 	hash, _ := accounts.HashSessionToken(p.Cookies.Get(r, flow.SessionCookie)) // nil finds no session
 	var st *granting.Standing
 	err := p.statement(func() (mark accounts.Mark, err error) {
-		if st, err = p.Standings.SessionStanding(ctx, hash, a.client.ID, a.scopes, now.UnixMilli()); err == nil {
+		if st, err = p.Standings.SessionStanding(ctx, hash, a.client.ID, nil, now.UnixMilli()); err == nil {
 			mark = st.Mark
 		}
 		return mark, err
@@ -110,37 +117,60 @@ func signedIn(st *granting.Standing, now time.Time) bool {
 
 // nextStep is the state machine: a pure function of the request, what was done,
 // and what is true now.
-func nextStep(a *authorization, f *flow.Flow, st *granting.Standing, now time.Time) (step, error) {
+func nextStep(a *authorization, f *flow.Flow, st *granting.Standing, d *demands, now time.Time) (step, error) {
 	if f.DeniedAt != 0 {
-		return 0, newError(http.StatusForbidden, "access_denied", "The person declined")
+		return "", newError(http.StatusForbidden, "access_denied", "The person declined")
+	}
+	signIn := stepSignIn
+	if a.prompts("create") && d.signUp {
+		signIn = stepSignUp
 	}
 	if !signedIn(st, now) {
-		return stepSignIn, nil
+		return signIn, nil
 	}
 	// A sign-in since the request arrived satisfies every wish for a fresh one.
-	authTime := st.Session.AuthTime
-	fresh := authTime >= f.CreatedAt
-	age := now.Sub(time.UnixMilli(authTime))
-	tooOld := a.maxAge >= 0 && (age > a.maxAge || a.maxAge == 0)
-	if !fresh && (tooOld || a.prompts("login")) {
-		return stepSignIn, nil
+	fresh := st.Session.AuthTime >= f.CreatedAt
+	if !fresh && (a.tooOld(st.Session, now) || a.prompts("login") || a.prompts("create")) {
+		return signIn, nil
 	}
 	if a.subject != "" && a.subject != st.User.Subject {
 		if fresh {
-			return 0, newError(http.StatusForbidden, "login_required", "Somebody else is signed in than the request asks for")
+			return "", newError(http.StatusForbidden, "login_required", "Somebody else is signed in than the request asks for")
 		}
 		return stepSignIn, nil
 	}
+	if next, err := a.missing(st, d); err != nil || next != "" {
+		return next, err
+	}
 	if a.prompts("select_account") && !fresh && f.AccountChosenAt == 0 {
 		return stepSelectAccount, nil
-	}
-	if len(a.acr) > 0 && !slices.Contains(a.acr, st.Session.ACR) {
-		return 0, unreachableACR()
 	}
 	if needsConsent(a, f, st, now) {
 		return stepConsent, nil
 	}
 	return stepIssue, nil
+}
+
+// tooOld reports whether the session is older than the request's max_age.
+func (a *authorization) tooOld(s *accounts.Session, now time.Time) bool {
+	age := now.Sub(time.UnixMilli(s.AuthTime))
+	return a.maxAge >= 0 && (age > a.maxAge || a.maxAge == 0)
+}
+
+// missing is the page on which the person shows the second factor that they have
+// not shown yet, or does what is required of them; empty if there is nothing.
+func (a *authorization) missing(st *granting.Standing, d *demands) (step, error) {
+	weak := !accounts.ACRAtLeast(st.Session.ACR, a.neededACR(d, st.Session.ACR))
+	switch {
+	case weak && accounts.ACRAtLeast(st.Session.ACR, accounts.ACRTwoFactors):
+		return "", unreachableACR() // no page could add anything
+	case weak && d.has:
+		return stepSecondFactor, nil
+	}
+	if required := d.policy.Required(st.User, d.has, d.mustHave || weak); len(required) > 0 {
+		return step(flow.PathOf(required[0])), nil
+	}
+	return "", nil
 }
 
 // needsConsent: what was shown before need not be asked again, but for clients
@@ -188,19 +218,23 @@ func silentError(next step) *Error {
 		return newError(http.StatusForbidden, "account_selection_required", "The person must choose an account")
 	case stepConsent:
 		return newError(http.StatusForbidden, "consent_required", "The person must consent")
-	default:
+	case stepSignIn, stepSignUp:
 		return newError(http.StatusForbidden, "login_required", "The person must sign in")
+	case stepSecondFactor:
+		return newError(http.StatusForbidden, "login_required", "The person must sign in with another factor")
+	default:
+		return newError(http.StatusForbidden, "interaction_required", "The person has something to do first")
 	}
 }
 
 // issueCode asks the gate and answers with a code.
-func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authorization, f *progress, st *granting.Standing, now time.Time) {
+func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authorization, f *progress, st *granting.Standing, d *demands, now time.Time) {
 	b := basis{
-		user: st.User.ID, session: st.Session.ID, rev: min(a.mark.Position, st.Position),
+		user: st.User.ID, session: st.Session.ID, rev: min(a.mark.Position, st.Position), acr: a.reportedACR(d, st.Session.ACR),
 		scopes: a.scopes, resources: a.resources, signedIn: true,
 		offline: offline(a.client.Client, st, a.scopes),
 	}
-	v, err := p.gate.decide(a.client.Client, a.mark, st, b, ask{grantType: grantCode, now: now, openAudience: true})
+	v, err := p.gate.decide(a.client.Client, a.mark, st, b, ask{grantType: grantCode, now: now, openAudience: true, demands: d})
 	if err != nil {
 		p.fail(w, r, a, refusal(err))
 		return
@@ -210,13 +244,13 @@ func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authoriz
 		GrantID: f.GrantID, ClientID: a.client.ID, UserID: st.User.ID, SessionID: st.Session.ID,
 		RedirectURI: a.params.Get("redirect_uri"), Challenge: a.challenge, Nonce: a.nonce,
 		Scopes: a.scopes, Resources: a.resources, Claims: a.claims,
-		Rev: b.rev, AuthTime: st.Session.AuthTime, AMR: st.Session.AMR, ACR: st.Session.ACR,
+		Rev: b.rev, AuthTime: st.Session.AuthTime, AMR: st.Session.AMR, ACR: b.acr,
 		CreatedAt: now.UnixMilli(), ExpiresAt: now.Add(p.Lifetimes.Code).UnixMilli(),
 	}
 	ctx := withExchange(r.Context(), x)
 	response, err := p.fosite.NewAuthorizeResponse(ctx, a.request, newSession(st.User.Subject))
 	if errors.Is(x.err, errAlreadyUsed) {
-		p.answerAgain(w, r, a, f, st, now)
+		p.answerAgain(w, r, a, f, st, d, now)
 		return
 	}
 	if err != nil {
@@ -233,13 +267,13 @@ func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authoriz
 // answerAgain handles a request whose code was issued already, by a second click or
 // a second tab. A pushed request is used up by that (RFC 9126 §4); any other one
 // simply gets a grant of its own.
-func (p *Provider) answerAgain(w http.ResponseWriter, r *http.Request, a *authorization, f *progress, st *granting.Standing, now time.Time) {
+func (p *Provider) answerAgain(w http.ResponseWriter, r *http.Request, a *authorization, f *progress, st *granting.Standing, d *demands, now time.Time) {
 	if f.Pushed {
 		p.errorPage(w, r, http.StatusBadRequest, templates.Error{Kind: templates.AlreadyUsed})
 		return
 	}
 	f.GrantID = id.New()
-	p.issueCode(w, r, a, f, st, now)
+	p.issueCode(w, r, a, f, st, d, now)
 }
 
 // finish marks the flow. The code is out; that the mark is lost only means that

@@ -37,7 +37,8 @@ type authorization struct {
 	challenge string
 	prompt    []string
 	maxAge    time.Duration // negative: none
-	acr       []string      // one of which must be reached; nil: any
+	essential []string      // acr values one of which must be reached; nil: any
+	wished    []string      // acr values, the most wanted first
 	subject   string        // who must be signed in, or empty
 	loginHint string
 	uiLocales string
@@ -246,12 +247,14 @@ func (p *Provider) readPerson(ctx context.Context, a *authorization) error {
 		return err
 	}
 	a.covered = append(slices.Clone(a.scopes), without(intersect(wanted.scopes(), a.client.Scopes), a.scopes)...)
-	a.acr = strings.Fields(a.params.Get("acr_values"))
-	if demanded := wanted.demandedACR(); demanded != nil {
-		a.acr = demanded
+	if a.essential, err = reachable(wanted.demandedACR()); err != nil {
+		return err
 	}
-	if len(a.acr) > 0 && !slices.Contains(a.acr, p.PasswordACR) {
-		return unreachableACR()
+	if a.wished, err = reachable(strings.Fields(a.params.Get("acr_values"))); err != nil {
+		return err
+	}
+	if len(a.wished) == 0 {
+		a.wished = intersect(wanted.wishedACR(), acrValues())
 	}
 	if hint := a.params.Get("login_hint"); len(hint) <= maxLoginHint {
 		a.loginHint = hint
@@ -265,7 +268,9 @@ func unreachableACR() *Error {
 	return newError(http.StatusForbidden, "unmet_authentication_requirements", "The demanded acr cannot be reached")
 }
 
-var prompts = []string{"none", "login", "consent", "select_account"}
+// prompts are the values that are understood. Where people cannot make accounts,
+// create is the same as login.
+var prompts = []string{"none", "login", "consent", "select_account", "create"}
 
 func (a *authorization) prompts(s string) bool { return slices.Contains(a.prompt, s) }
 

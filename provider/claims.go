@@ -65,17 +65,29 @@ func (c claimsRequest) demandedSubject() string {
 
 // demandedACR lists the acr values one of which is essential, or nil.
 func (c claimsRequest) demandedACR() []string {
-	wish := c.IDToken["acr"]
-	if wish == nil || !wish.Essential {
-		return nil
+	if wish := c.IDToken["acr"]; wish != nil && wish.Essential {
+		return wish.texts()
 	}
-	var values []string
-	for _, v := range append(wish.Values, wish.Value) {
+	return nil
+}
+
+// wishedACR lists the acr values that are asked for as a voluntary claim, the most
+// wanted first (OpenID Connect Core §5.5.1.1).
+func (c claimsRequest) wishedACR() []string {
+	if wish := c.IDToken["acr"]; wish != nil && !wish.Essential {
+		return wish.texts()
+	}
+	return nil
+}
+
+func (w *claimWish) texts() []string {
+	var texts []string
+	for _, v := range append([]any{w.Value}, w.Values...) {
 		if s, ok := v.(string); ok {
-			values = append(values, s)
+			texts = append(texts, s)
 		}
 	}
-	return values
+	return texts
 }
 
 // scopeClaims are the claims that each scope asks for (OpenID Connect Core §5.4).

@@ -31,21 +31,27 @@ import (
 func BenchmarkCost(b *testing.B) {
 	for _, kind := range []string{costGatehouse, costBare} {
 		b.Run(kind, func(b *testing.B) {
-			s := startCost(b, kind)
-			for _, op := range []struct {
-				name string
-				do   func(worker int) error
-			}{
-				{"ClientCredentials", s.clientCredentials},
-				{"Code", s.codeAndToken},
-				{"Refresh", s.refresh},
-				{"Introspect", s.introspect},
-				{"Userinfo", s.userinfo},
-				{"JWKS", func(int) error { return s.get("/.well-known/jwks.json", "", "", http.StatusOK) }},
-			} {
+			s := startCost(b, os.Args[0], kind)
+			for _, op := range costOperations() {
 				b.Run(op.name, func(b *testing.B) { s.measure(b, op.do) })
 			}
 		})
+	}
+}
+
+type costOperation struct {
+	name string
+	do   func(s *costRun, worker int) error
+}
+
+func costOperations() []costOperation {
+	return []costOperation{
+		{"ClientCredentials", (*costRun).clientCredentials},
+		{"Code", (*costRun).codeAndToken},
+		{"Refresh", (*costRun).refresh},
+		{"Introspect", (*costRun).introspect},
+		{"Userinfo", (*costRun).userinfo},
+		{"JWKS", func(s *costRun, _ int) error { return s.get("/.well-known/jwks.json", "", "", http.StatusOK) }},
 	}
 }
 
@@ -77,7 +83,8 @@ type costRun struct {
 	accesses  [costWorkers]string
 }
 
-func startCost(b *testing.B, kind string) *costRun {
+// startCost starts a server of a kind from a test binary of this package.
+func startCost(b *testing.B, binary, kind string) *costRun {
 	b.Helper()
 	s := &costRun{b: b, client: &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: costWorkers},
@@ -85,7 +92,7 @@ func startCost(b *testing.B, kind string) *costRun {
 	}}
 	database := testenv.Postgres(b)
 	s.postgres = postmaster(b, database)
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestCostServer$", "-test.timeout", "0")
+	cmd := exec.Command(binary, "-test.run", "^TestCostServer$", "-test.timeout", "0")
 	cmd.Env = append(os.Environ(), costServer+"="+kind, costDatabase+"="+database)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
@@ -121,21 +128,27 @@ func startCost(b *testing.B, kind string) *costRun {
 }
 
 // measure lets the workers do an operation b.N times together.
-func (s *costRun) measure(b *testing.B, do func(worker int) error) {
-	for worker := range costWorkers { // connections, plans, caches
-		if err := do(worker); err != nil {
-			b.Fatal(err)
-		}
-	}
-	var left atomic.Int64
-	left.Store(int64(b.N))
+func (s *costRun) measure(b *testing.B, do func(s *costRun, worker int) error) {
+	s.batch(b, costWorkers, do) // connections, plans, caches
 	server, database := cpu(s.server), s.databaseCPU()
 	b.ResetTimer()
+	s.batch(b, b.N, do)
+	b.StopTimer()
+	server, database = cpu(s.server)-server, s.databaseCPU()-database
+	b.ReportMetric((server+database)/float64(b.N), "cpu-ms/op")
+	b.ReportMetric(database/float64(b.N), "database-ms/op")
+	b.ReportMetric(float64(resident(s.server)), "MiB")
+}
+
+// batch lets the workers do an operation n times together.
+func (s *costRun) batch(b *testing.B, n int, do func(s *costRun, worker int) error) {
+	var left atomic.Int64
+	left.Store(int64(n))
 	var all sync.WaitGroup
 	for worker := range costWorkers {
 		all.Go(func() {
 			for left.Add(-1) >= 0 {
-				if err := do(worker); err != nil {
+				if err := do(s, worker); err != nil {
 					b.Error(err)
 					return
 				}
@@ -143,11 +156,6 @@ func (s *costRun) measure(b *testing.B, do func(worker int) error) {
 		})
 	}
 	all.Wait()
-	b.StopTimer()
-	server, database = cpu(s.server)-server, s.databaseCPU()-database
-	b.ReportMetric((server+database)/float64(b.N), "cpu-ms/op")
-	b.ReportMetric(database/float64(b.N), "database-ms/op")
-	b.ReportMetric(float64(resident(s.server)), "MiB")
 }
 
 func (s *costRun) clientCredentials(int) error {

@@ -84,9 +84,9 @@ func (p *Provider) metadataDocument(ctx context.Context) map[string]any {
 		"introspection_endpoint_auth_methods_supported":            methods,
 		"introspection_endpoint_auth_signing_alg_values_supported": algorithms,
 		"code_challenge_methods_supported":                         []string{"S256"},
-		"prompt_values_supported":                                  prompts,
+		"prompt_values_supported":                                  p.promptValues(),
 		"display_values_supported":                                 []string{"page", "popup", "touch", "wap"},
-		"acr_values_supported":                                     []string{p.PasswordACR},
+		"acr_values_supported":                                     acrValues(),
 		"ui_locales_supported":                                     p.Pages.Languages(),
 
 		"backchannel_logout_supported":                   true,
@@ -97,6 +97,15 @@ func (p *Provider) metadataDocument(ctx context.Context) map[string]any {
 		"require_pushed_authorization_requests":          false,
 		"authorization_response_iss_parameter_supported": true,
 	}
+}
+
+// promptValues are those that a client may count on (OpenID Connect Initiating User
+// Registration 1.0 §3).
+func (p *Provider) promptValues() []string {
+	if p.SignUp {
+		return prompts
+	}
+	return without(prompts, []string{"create"})
 }
 
 func (p *Provider) claimNames() []string {

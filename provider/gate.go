@@ -27,7 +27,8 @@ type gate struct {
 type basis struct {
 	user      id.ID // zero for a machine
 	session   id.ID
-	offline   bool // may outlive its session
+	acr       string // that the person reached
+	offline   bool   // may outlive its session
 	ended     bool
 	rev       int64 // position at which the basis was itself decided (L2)
 	scopes    []string
@@ -46,6 +47,9 @@ type ask struct {
 	// openAudience leaves the choice of the API to the token request: at the
 	// authorization endpoint several may still be meant.
 	openAudience bool
+	// demands are made of the person where a code is issued; nil elsewhere. What
+	// stands on a code goes on when they change: they count at the next sign-in.
+	demands *demands
 }
 
 // verdict is a token that may be issued.
@@ -68,6 +72,9 @@ func (g gate) decide(c *accounts.Client, mark accounts.Mark, st *granting.Standi
 	machine := b.user.IsZero()
 	if !machine {
 		if err := checkPerson(c, st, b, a.now); err != nil {
+			return nil, err
+		}
+		if err := checkAssurance(c, st, b, a.demands); err != nil {
 			return nil, err
 		}
 	}
@@ -120,6 +127,26 @@ func checkPerson(c *accounts.Client, st *granting.Standing, b basis, now time.Ti
 	switch k := st.Consent; {
 	case k == nil, k.RevokedAt != 0, b.rev < k.ValidFrom, k.ExpiresAt != 0 && k.ExpiresAt <= ms:
 		return gone
+	}
+	return nil
+}
+
+// checkAssurance refuses who has not proven enough for the client as it is now, and,
+// where a code is issued, who has something to do first.
+func checkAssurance(c *accounts.Client, st *granting.Standing, b basis, d *demands) error {
+	// The client learns what it lacks: it heals this by asking for authorization anew.
+	weak := invalidGrant("The person has to sign in with another factor")
+	if !accounts.ACRAtLeast(b.acr, c.RequiredACR) {
+		return weak
+	}
+	if d == nil {
+		return nil
+	}
+	if !accounts.ACRAtLeast(b.acr, d.least(c)) {
+		return weak
+	}
+	if len(d.policy.Required(st.User, d.has, d.mustHave)) > 0 {
+		return invalidGrant("The person has something to do first")
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func passing() situation {
 			Held:    []granting.Held{{Permission: "posts:add", API: api}, {Permission: "posts:delete", API: api}},
 			APIs:    nil,
 		},
-		basis: basis{user: user, session: session, rev: 9, scopes: []string{"openid", "posts:add"}},
+		basis: basis{user: user, session: session, rev: 9, acr: accounts.ACRPassword, scopes: []string{"openid", "posts:add"}},
 		ask:   ask{grantType: grantRefresh, now: now},
 	}
 }
@@ -71,6 +71,32 @@ func TestGateLetsPass(t *testing.T) {
 	}
 	if want := s.ask.now.Add(10 * time.Minute); !v.expiresAt.Equal(want) {
 		t.Errorf("expires at %s, want %s", v.expiresAt, want)
+	}
+}
+
+// TestGateLetsPass_Assurance: what is demanded is met, or counts elsewhere.
+func TestGateLetsPass_Assurance(t *testing.T) {
+	tests := map[string]func(s *situation){
+		"client requires less": func(s *situation) { s.client.RequiredACR = accounts.ACRPassword },
+		"client requires two factors, shown": func(s *situation) {
+			s.client.RequiredACR, s.basis.acr = accounts.ACRTwoFactors, accounts.ACRTwoFactors
+		},
+		"group requires two factors, shown": func(s *situation) {
+			s.ask.demands, s.basis.acr = &demands{mustHave: true, has: true}, accounts.ACRTwoFactors
+		},
+		"nothing to do": func(s *situation) { s.ask.demands = &demands{} },
+		"something to do since the code was issued": func(s *situation) {
+			s.standing.User.RequiredActions = []accounts.Action{accounts.ActionChangePassword}
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := passing()
+			change(&s)
+			if _, err := s.decide(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
@@ -102,6 +128,21 @@ func TestGateRefuses(t *testing.T) {
 		{"consent revoked", func(s *situation) { s.standing.Consent.RevokedAt = 1 }, "invalid_grant"},
 		{"consent stamped after the grant", func(s *situation) { s.standing.Consent.ValidFrom = 10 }, "invalid_grant"},
 		{"consent expired", func(s *situation) { s.standing.Consent.ExpiresAt = s.ask.now.UnixMilli() }, "invalid_grant"},
+		{"client requires more", func(s *situation) { s.client.RequiredACR = accounts.ACRTwoFactors }, "invalid_grant"},
+		{"client requires more, of an offline grant", func(s *situation) {
+			s.basis.offline, s.standing.Session, s.client.RequiredACR = true, nil, accounts.ACRTwoFactors
+		}, "invalid_grant"},
+		{"client requires what does not exist", func(s *situation) { s.client.RequiredACR = "aal9" }, "invalid_grant"},
+		{"group requires more, where a code is issued", func(s *situation) { s.ask.demands = &demands{mustHave: true, has: true} }, "invalid_grant"},
+		{"something to do first, where a code is issued", func(s *situation) {
+			s.ask.demands, s.standing.User.RequiredActions = &demands{}, []accounts.Action{accounts.ActionChangePassword}
+		}, "invalid_grant"},
+		{"terms, where a code is issued", func(s *situation) {
+			s.ask.demands = &demands{policy: accounts.SignInPolicy{TermsVersion: "2"}}
+		}, "invalid_grant"},
+		{"to be deleted, where a code is issued", func(s *situation) {
+			s.ask.demands, s.standing.User.DeleteAt = &demands{}, 1
+		}, "invalid_grant"},
 		{"nothing left at a refresh", func(s *situation) { s.basis.scopes = []string{"posts:delete"} }, "invalid_grant"},
 		{"nothing left of what is asked now", func(s *situation) {
 			s.basis.scopes, s.ask.scopes = []string{"openid", "posts:delete"}, []string{"posts:delete"}

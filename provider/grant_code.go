@@ -80,7 +80,7 @@ func (p *Provider) loadCode(ctx context.Context, x *exchange, raw string) error 
 		return errReplayed
 	}
 	x.basis = basis{
-		user: issued.UserID, session: issued.SessionID, rev: issued.Rev,
+		user: issued.UserID, session: issued.SessionID, rev: issued.Rev, acr: issued.ACR,
 		scopes: issued.Scopes, resources: issued.Resources, signedIn: true,
 		offline: offline(x.client.Client, x.standing, issued.Scopes),
 	}

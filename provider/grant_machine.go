@@ -25,11 +25,8 @@ func (p *Provider) loadMachine(ctx context.Context, x *exchange, a ask) error {
 	if a.scopes != nil {
 		wanted = intersect(a.scopes, c.Permissions)
 	}
-	st := &granting.Standing{Mark: x.caller.mark, Held: make([]granting.Held, len(wanted))}
-	for i, name := range wanted {
-		st.Held[i].Permission = name
-	}
-	if err := p.complete(ctx, st, wanted, resourcesOf(a)); err != nil {
+	st := &granting.Standing{Mark: x.caller.mark}
+	if err := p.completeFor(ctx, st, true, wanted, resourcesOf(a)); err != nil {
 		return err
 	}
 	x.standing, x.client.Client, x.mark = st, c, smaller(x.caller.mark, st.Mark)

@@ -60,7 +60,7 @@ func (p *Provider) loadRefresh(ctx context.Context, x *exchange, raw string) err
 		return err
 	}
 	x.basis = basis{
-		user: grant.UserID, session: grant.SessionID, rev: grant.Rev,
+		user: grant.UserID, session: grant.SessionID, rev: grant.Rev, acr: grant.ACR,
 		scopes: grant.Scopes, resources: grant.Resources,
 		offline: grant.Offline && offline(x.client.Client, x.standing, grant.Scopes),
 	}

@@ -32,13 +32,19 @@ func (s *server) signedIn(u *accounts.User) *browser {
 }
 
 func (b *browser) signIn(u *accounts.User) *accounts.Session {
+	b.s.t.Helper()
+	return b.signInBy(u, "pwd")
+}
+
+// signInBy signs in by the given methods (amr).
+func (b *browser) signInBy(u *accounts.User, amr ...string) *accounts.Session {
 	s := b.s
 	s.t.Helper()
 	_, position, err := s.db.UserByLogin(s.t.Context(), u.UsernameKey)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	proof := &accounts.Result{User: u, Position: position, AMR: []string{"pwd"}, ACR: accounts.ACRPassword}
+	proof := &accounts.Result{User: u, Position: position, AMR: amr, ACR: accounts.Assurance(amr)}
 	token, session, err := s.sessions.Start(s.t.Context(), proof, accounts.Meta{})
 	if err != nil {
 		s.t.Fatal(err)

@@ -190,7 +190,7 @@ func (s *server) serve() {
 		Sessions: s.sessions, Standings: s.db, Grants: s.db, Flows: s.db, Pushed: pushed{s.cache}, Ledger: s.db,
 		Consents: s.consents, Tokens: &accounts.Tokens{Journal: s.consents.Journal, Revocations: s.db},
 		Keys: ring, Keyring: s.keyring, Limiter: limiter{s.cache}, Cookies: web.Cookies{Issuer: base}, Pages: pages,
-		Log: slog.New(slog.DiscardHandler), Now: s.clock.now, PasswordACR: accounts.ACRPassword,
+		Log: slog.New(slog.DiscardHandler), Now: s.clock.now, Factors: s.db,
 	}
 	router := web.NewRouter()
 	if err := s.provider.Mount(router, web.Pages); err != nil {

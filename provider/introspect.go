@@ -108,7 +108,8 @@ func (p *Provider) introspectRefresh(ctx context.Context, c *accounts.Client, ra
 		return nil, unavailable(err)
 	}
 	b := basis{
-		user: grant.UserID, session: grant.SessionID, rev: grant.Rev, scopes: grant.Scopes, resources: grant.Resources,
+		user: grant.UserID, session: grant.SessionID, rev: grant.Rev, acr: grant.ACR,
+		scopes: grant.Scopes, resources: grant.Resources,
 		offline: grant.Offline && offline(c, st, grant.Scopes),
 	}
 	v, err := p.gate.decide(c, st.Mark, st, b, ask{grantType: grantRefresh, now: now, openAudience: true})

@@ -38,6 +38,7 @@ func shrinkingInputs() map[string][]string {
 		"Client.Scopes":          {"client scopes reduced"},
 		"Client.Permissions":     {"permission deleted"}, // and TestL10_Machines
 		"Client.FirstParty":      {"client no longer first-party"},
+		"Client.RequiredACR":     {"client requires more"},
 		"Client.DisabledAt":      {"client disabled"},
 		"Client.ValidFrom":       {"client disabled", "client deleted"},
 		"Client.Secrets":         {"client secret compromised"},
@@ -68,11 +69,11 @@ func otherInputs() map[string]string {
 			"Client.Type Client.APIID Client.APIAud Client.Demo Client.CreatedAt ClientSecret.ID ClientSecret.Hash ClientSecret.CreatedAt " +
 			"Grant.ID Grant.UserID Grant.ClientID Grant.SessionID Grant.Offline Grant.Scopes Grant.Resources Grant.CreatedAt",
 		told: "User.Username User.UsernameKey User.Email User.EmailKey User.EmailVerified User.Name User.Profile User.UpdatedAt " +
-			"User.LastSignInAt Session.LastSeenAt Session.EndReason Session.UserAgent Session.Address Consent.UpdatedAt Client.Name " +
+			"User.LastSignInAt User.TermsAcceptedAt User.PasswordChangedAt Session.LastSeenAt Session.EndReason Session.UserAgent Session.Address Consent.UpdatedAt Client.Name " +
 			"Client.HomeURI Client.LogoURI Client.PolicyURI Client.TermsURI Client.VisibleGroups Client.UpdatedAt Grant.EndReason " +
 			"Client.PostLogoutRedirectURIs Client.BackchannelLogoutURI Client.BackchannelLogoutSessionRequired",
 		time: "Session.IdleEndsAt Session.ExpiresAt Consent.ExpiresAt",
-		next: "Consent.Asked Client.OptionalScopes Client.RequirePKCE Client.RequirePAR Client.RotateRefresh Client.TokenEndpointAudience " +
+		next: "User.RequiredActions User.TermsVersion User.DeleteAt Consent.Asked Client.OptionalScopes Client.RequirePKCE Client.RequirePAR Client.RotateRefresh Client.TokenEndpointAudience " +
 			"Client.AccessTokenLifetime Client.IDTokenLifetime Client.RefreshIdle Client.RefreshAbsolute Audience.TokenLifetime",
 		sign: "Client.IDTokenAlgorithm Audience.TokenAlgorithm Audience.AuthenticationClaims Audience.StatusList",
 	}

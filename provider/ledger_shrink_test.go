@@ -179,6 +179,9 @@ func shrinksOfClients() []shrink {
 		}, func(s *shrinkStage, _ answer) {
 			s.update(func(c *accounts.Client) { c.FirstParty = false })
 		}, revocation.Client, allShort},
+		{"client requires more", nil, func(s *shrinkStage, _ answer) {
+			s.update(func(c *accounts.Client) { c.RequiredACR = accounts.ACRTwoFactors })
+		}, revocation.Client, ""},
 		{"client disabled", nil, func(s *shrinkStage, _ answer) {
 			s.must(s.clients.Disable(s.t.Context(), tester, s.app.ClientID))
 		}, revocation.Client, ""},

@@ -11,10 +11,12 @@ import (
 
 func TestNextStep(t *testing.T) {
 	const signIn, choose, consent, issue = stepSignIn, stepSelectAccount, stepConsent, stepIssue
+	const signUp, factor, enrol, password, two = stepSignUp, stepSecondFactor, step(flow.PathEnrolFactor), step(flow.PathNewPassword), accounts.ACRTwoFactors
 	type world struct {
 		situation
 		a *authorization
 		f *flow.Flow
+		d *demands
 	}
 	now := passing().ask.now
 	tests := []struct {
@@ -49,8 +51,57 @@ func TestNextStep(t *testing.T) {
 		{name: "select_account, done", change: func(w *world) {
 			w.a.prompt, w.f.AccountChosenAt = []string{"select_account"}, 1
 		}, want: issue},
-		{name: "acr reached", change: func(w *world) { w.a.acr = []string{"aal9", accounts.ACRPassword} }, want: issue},
-		{name: "acr out of reach", change: func(w *world) { w.a.acr = []string{"aal9"} }, code: "unmet_authentication_requirements"},
+		{name: "wished acr reached", change: func(w *world) { w.a.wished = []string{accounts.ACRPassword, two} }, want: issue},
+		{name: "more is wished and can be had", change: func(w *world) { w.a.wished, w.d.has = []string{two, accounts.ACRPassword}, true }, want: factor},
+		{name: "more is wished rather, and cannot be had", change: func(w *world) { w.a.wished = []string{two, accounts.ACRPassword} }, want: issue},
+		{name: "only more is wished, and cannot be had yet", change: func(w *world) { w.a.wished = []string{two} }, want: enrol},
+		{name: "essential acr reached", change: func(w *world) { w.a.essential = []string{two, accounts.ACRPassword} }, want: issue},
+		{name: "essential acr above", change: func(w *world) { w.a.essential, w.d.has = []string{two}, true }, want: factor},
+		{name: "essential acr above, no factor", change: func(w *world) { w.a.essential = []string{two} }, want: enrol},
+		{name: "essential acr below", change: func(w *world) {
+			w.a.essential, w.standing.Session.ACR = []string{accounts.ACRPassword}, two
+		}, want: issue},
+		{name: "essential acr does for the wish", change: func(w *world) {
+			w.a.essential, w.a.wished, w.d.has = []string{two}, []string{accounts.ACRPassword}, true
+		}, want: factor},
+		{name: "the client requires more", change: func(w *world) { w.client.RequiredACR, w.d.has = two, true }, want: factor},
+		{name: "the client requires more, no factor", change: func(w *world) { w.client.RequiredACR = two }, want: enrol},
+		{name: "the client requires more, shown", change: func(w *world) {
+			w.client.RequiredACR, w.d.has, w.standing.Session.ACR = two, true, two
+		}, want: issue},
+		{name: "the client requires what does not exist", change: func(w *world) {
+			w.client.RequiredACR, w.d.has, w.standing.Session.ACR = "aal9", true, two
+		}, code: "unmet_authentication_requirements"},
+		{name: "the group requires more", change: func(w *world) { w.d.mustHave, w.d.has = true, true }, want: factor},
+		{name: "the group requires more, no factor", change: func(w *world) { w.d.mustHave = true }, want: enrol},
+		{name: "sign in before the second factor", change: func(w *world) {
+			w.a.maxAge, w.client.RequiredACR, w.d.has = time.Minute, two, true
+		}, want: signIn},
+		{name: "the second factor before what is required", change: func(w *world) {
+			w.client.RequiredACR, w.d.has, w.standing.User.RequiredActions = two, true, []accounts.Action{accounts.ActionChangePassword}
+		}, want: factor},
+		{name: "a required action", change: func(w *world) {
+			w.standing.User.RequiredActions = []accounts.Action{accounts.ActionChangePassword}
+		}, want: password},
+		{name: "a required action before the factor that is to be enrolled", change: func(w *world) {
+			w.a.wished, w.standing.User.RequiredActions = []string{two}, []accounts.Action{accounts.ActionChangePassword}
+		}, want: password},
+		{name: "a required action before the choice of the account and consent", change: func(w *world) {
+			w.a.prompt = []string{"select_account", "consent"}
+			w.standing.User.RequiredActions = []accounts.Action{accounts.ActionChangePassword}
+		}, want: password},
+		{name: "terms", change: func(w *world) { w.d.policy.TermsVersion = "2" }, want: step(flow.PathTerms)},
+		{name: "an address to verify", change: func(w *world) { w.d.policy.VerifyEmail, w.standing.User.Email = true, "a@b.example" }, want: step(flow.PathVerifyEmail)},
+		{name: "an account that is to be deleted", change: func(w *world) { w.standing.User.DeleteAt = 1 }, want: step(accounts.PathKeepAccount)},
+		{name: "an unknown required action", change: func(w *world) { w.standing.User.RequiredActions = []accounts.Action{"dance"} }, want: issue},
+		{name: "prompt create", change: func(w *world) { w.a.prompt, w.d.signUp = []string{"create"}, true }, want: signUp},
+		{name: "prompt create, signed out", change: func(w *world) {
+			w.a.prompt, w.d.signUp, w.standing.Session = []string{"create"}, true, nil
+		}, want: signUp},
+		{name: "prompt create, done", change: func(w *world) {
+			w.a.prompt, w.d.signUp, w.standing.Session.AuthTime = []string{"create"}, true, w.f.CreatedAt
+		}, want: issue},
+		{name: "prompt create where nobody can", change: func(w *world) { w.a.prompt = []string{"create"} }, want: signIn},
 		{name: "never consented", change: func(w *world) { w.standing.Consent = nil }, want: consent},
 		{name: "disconnected", change: func(w *world) { w.standing.Consent.RevokedAt = 1 }, want: consent},
 		{name: "consent expired", change: func(w *world) { w.standing.Consent.ExpiresAt = 1 }, want: consent},
@@ -81,14 +132,14 @@ func TestNextStep(t *testing.T) {
 				client: &client{Client: w.client}, redirectURI: "https://app.example.com/cb",
 				scopes: []string{"openid", "posts:add"}, covered: []string{"openid", "posts:add"}, maxAge: -1,
 			}
-			w.f = &flow.Flow{CreatedAt: now.UnixMilli()}
+			w.f, w.d = &flow.Flow{CreatedAt: now.UnixMilli()}, &demands{}
 			if tt.change != nil {
 				tt.change(w)
 			}
-			got, err := nextStep(w.a, w.f, w.standing, now)
+			got, err := nextStep(w.a, w.f, w.standing, w.d, now)
 			var e *Error
 			if errors.As(err, &e); tt.code != "" && (e == nil || e.Code != tt.code) || tt.code == "" && (err != nil || got != tt.want) {
-				t.Errorf("step %d, %v; want %d %s", got, err, tt.want, tt.code)
+				t.Errorf("step %s, %v; want %s %s", got, err, tt.want, tt.code)
 			}
 		})
 	}

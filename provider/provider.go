@@ -133,8 +133,12 @@ type Provider struct {
 	Statuses StatusLists
 	// Tail may be nil: then every request asks the database.
 	Tail Tail
-	// PasswordACR is the acr of a session that a password began.
-	PasswordACR string
+	// Policy is what is asked of everybody before an app gets a code.
+	Policy accounts.SignInPolicy
+	// Factors must be set like the other stores.
+	Factors Factors
+	// SignUp says that people can make accounts themselves.
+	SignUp bool
 
 	issuer string
 	gate   gate
@@ -143,9 +147,11 @@ type Provider struct {
 	document    atomic.Pointer[published] // the metadata
 	clients     memory[*accounts.Client]
 	permissions memory[permission] // by name
-	origins     memory[bool]
-	tokens      recent[[sha256.Size]byte, *knownToken]
-	fosite      *fosite.Fosite
+	// strictGroups has one entry.
+	strictGroups memory[[]id.ID]
+	origins      memory[bool]
+	tokens       recent[[sha256.Size]byte, *knownToken]
+	fosite       *fosite.Fosite
 
 	refreshes, redemptions crowd // what the token endpoint does at once
 }
@@ -161,6 +167,7 @@ func (p *Provider) Mount(r *mux.Router, pages func(http.Handler) http.Handler) e
 	p.fosite = newFosite(p)
 	p.refreshes, p.redemptions = newCrowd(), newCrowd()
 	p.clients.kept.limit, p.permissions.kept.limit, p.origins.kept.limit = knownClients, knownPermissions, knownOrigins
+	p.strictGroups.kept.limit = 1
 	p.tokens.limit = knownTokens
 
 	path := p.Issuer.Path

@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// refuse answers with err: a challenge (RFC 6750 §3) and a JSON body. scopes
-// are what the route needs.
-func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, err error, scopes []string) {
+// refuse answers with err: a challenge (RFC 6750 §3) and a JSON body.
+func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, err error, n need) {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
 		refusal = &Error{Code: codeUnavailable, Status: http.StatusServiceUnavailable, cause: err}
@@ -22,7 +21,7 @@ func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, err error, sco
 	if refusal.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryInterval/time.Second)))
 	} else {
-		w.Header().Set("WWW-Authenticate", v.challenge(refusal, scopes))
+		w.Header().Set("WWW-Authenticate", v.challenge(refusal, n))
 	}
 	code := refusal.Code
 	if code == "" {
@@ -34,8 +33,8 @@ func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, err error, sco
 
 // challenge returns the value of WWW-Authenticate for refusal. The scopes go
 // with 401 too, so that a client that starts without a token knows what to ask
-// for.
-func (v *Verifier) challenge(refusal *Error, scopes []string) string {
+// for. Where the person has to sign in anew, it says how (RFC 9470 §3).
+func (v *Verifier) challenge(refusal *Error, n need) string {
 	var b strings.Builder
 	b.WriteString("Bearer ")
 	write := func(name, value string) {
@@ -53,7 +52,13 @@ func (v *Verifier) challenge(refusal *Error, scopes []string) string {
 		write("error_description", refusal.Description)
 	}
 	if refusal.Status != http.StatusBadRequest {
-		write("scope", strings.Join(scopes, " "))
+		write("scope", strings.Join(n.scopes, " "))
+	}
+	if refusal.Code == codeInsufficientAuthentication {
+		write("acr_values", n.acr)
+		if n.maxAge > 0 {
+			write("max_age", strconv.FormatInt(int64(n.maxAge/time.Second), 10))
+		}
 	}
 	write("resource_metadata", v.metadataURL)
 	return b.String()

@@ -19,23 +19,27 @@ var (
 	ErrRevoked = errors.New("resource: revoked token")
 	// ErrInsufficientScope: the token is valid and its scope does not do (403).
 	ErrInsufficientScope = errors.New("resource: insufficient scope")
+	// ErrInsufficientAuthentication: the token is valid, and its person has to sign in
+	// again or by more than they did (401, RFC 9470).
+	ErrInsufficientAuthentication = errors.New("resource: insufficient user authentication")
 	// ErrUnavailable: the issuer's keys, or its ledger, cannot be had, so nothing
 	// can be said about the token (503).
 	ErrUnavailable = errors.New("resource: keys or revocations unavailable")
 )
 
 const (
-	codeInvalidRequest    = "invalid_request"
-	codeInvalidToken      = "invalid_token"
-	codeInsufficientScope = "insufficient_scope"
-	codeUnavailable       = "temporarily_unavailable"
+	codeInvalidRequest             = "invalid_request"
+	codeInvalidToken               = "invalid_token"
+	codeInsufficientScope          = "insufficient_scope"
+	codeInsufficientAuthentication = "insufficient_user_authentication"
+	codeUnavailable                = "temporarily_unavailable"
 )
 
 // Error is a refusal. Its Code and Description may be shown to the caller:
 // they hold nothing of the token. What it wraps is for the log.
 type Error struct {
-	// Code is an error code of RFC 6750 §3.1 or temporarily_unavailable. It
-	// is empty when the request carries no token, as that section asks.
+	// Code is an error code of RFC 6750 §3.1 or RFC 9470 §3, or
+	// temporarily_unavailable. It is empty when the request carries no token, as that section asks.
 	Code string
 	// Description says in one English sentence what is wrong.
 	Description string
@@ -74,6 +78,8 @@ func (e *Error) Is(target error) bool {
 		return target == ErrInvalidToken || e.revoked && target == ErrRevoked
 	case codeInsufficientScope:
 		return target == ErrInsufficientScope
+	case codeInsufficientAuthentication:
+		return target == ErrInsufficientAuthentication
 	case codeUnavailable:
 		return target == ErrUnavailable
 	}
@@ -94,6 +100,10 @@ func invalidToken(description string, cause error) error {
 
 func insufficientScope() error {
 	return &Error{Code: codeInsufficientScope, Description: "the access token lacks a permission", Status: http.StatusForbidden}
+}
+
+func insufficientAuthentication(description string) error {
+	return &Error{Code: codeInsufficientAuthentication, Description: description, Status: http.StatusUnauthorized}
 }
 
 func unavailable(cause error) error {

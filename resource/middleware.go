@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // maxFormBytes is how much of a form is searched for a second token.
@@ -34,7 +35,7 @@ func FromContext(ctx context.Context) (*Token, bool) {
 // RequireLogin lets requests with a valid token for this API pass, whatever
 // its scope.
 func (v *Verifier) RequireLogin(next http.Handler) http.Handler {
-	return v.require(nil, next)
+	return v.require(need{}, next)
 }
 
 // RequireScope lets requests pass whose token carries all of scopes. It
@@ -50,7 +51,7 @@ func (v *Verifier) RequireScope(scopes ...string) func(http.Handler) http.Handle
 			panic(fmt.Sprintf("resource: %q is no scope", scope))
 		}
 	}
-	return func(next http.Handler) http.Handler { return v.require(scopes, next) }
+	return func(next http.Handler) http.Handler { return v.require(need{scopes: scopes}, next) }
 }
 
 // RequirePermission lets requests pass whose token carries all of perms. A
@@ -60,14 +61,24 @@ func (v *Verifier) RequirePermission(perms ...string) func(http.Handler) http.Ha
 	return v.RequireScope(perms...)
 }
 
-func (v *Verifier) require(scopes []string, next http.Handler) http.Handler {
+// need is what a route needs of a token.
+type need struct {
+	scopes []string
+	acr    string
+	maxAge time.Duration // zero: any
+}
+
+func (v *Verifier) require(n need, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := v.authenticate(r)
-		if err == nil && !token.hasAll(scopes) {
+		if err == nil && !token.hasAll(n.scopes) {
 			err = insufficientScope()
 		}
+		if err == nil {
+			err = v.checkAuthentication(token, n)
+		}
 		if err != nil {
-			v.refuse(w, r, err, scopes)
+			v.refuse(w, r, err, n)
 			return
 		}
 		ctx := context.WithValue(r.Context(), contextKey{}, authenticated{v, token})

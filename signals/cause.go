@@ -32,6 +32,9 @@ func causes() map[string]cause {
 		"sign-out-everywhere":  {"Every session of the person was ended", ""},
 		"password-change":      {"The person changed their password", byUser},
 		"password-reset":       {"The password was reset", ""},
+		"factor-change":        {"A second factor was added or removed", ""},
+		"reported":             {"The person reported something that was not theirs", byUser},
+		"address-undone":       {"A change of the mail address was undone", byUser},
 		"ban":                  {"The account was disabled", byAdmin},
 		reasonDeletion:         {"The account was deleted", ""},
 		"membership-removed":   {"The person was taken out of a group", byAdmin},
@@ -122,6 +125,22 @@ func occurrenceOf(s accounts.Signal, txn string) (occurrence, bool) {
 			body.Initiator = byAdmin
 		}
 		o.typ, o.body = typeCredentialChange, password(body)
+	case accounts.SignalPasskeyAdded, accounts.SignalPasskeyRemoved, accounts.SignalTOTPAdded, accounts.SignalTOTPRemoved:
+		body := explain("factor-change", s.At)
+		body.Initiator = byUser
+		if !s.Own {
+			body.Initiator = byAdmin
+		}
+		// CAEP §3.3.1 has no word for a passkey of which nobody knows whether it
+		// travels; the platform's is what most are.
+		body.CredentialType, body.ChangeType = "fido2-platform", "create"
+		if s.Kind == accounts.SignalTOTPAdded || s.Kind == accounts.SignalTOTPRemoved {
+			body.CredentialType = "app"
+		}
+		if s.Kind == accounts.SignalPasskeyRemoved || s.Kind == accounts.SignalTOTPRemoved {
+			body.ChangeType = "delete"
+		}
+		o.typ, o.body = typeCredentialChange, body
 	default:
 		return occurrence{}, false
 	}

@@ -19,17 +19,22 @@ import (
 // policy is as strict as the one that the server sends.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
 
-// serve shows the fixture /name, with ?theme=.
+// serve shows the fixture /name, with ?theme= and ?lang=.
 func serve(t *testing.T) *httptest.Server {
 	t.Helper()
-	r := newRenderer(t, templates.Options{})
+	return serveWith(t, templates.Options{})
+}
+
+func serveWith(t *testing.T, opts templates.Options) *httptest.Server {
+	t.Helper()
+	r := newRenderer(t, opts)
 	mux := http.NewServeMux()
 	mux.Handle("/static/", r.Static())
 	for _, f := range append(fixtures(), longNames()...) {
 		mux.HandleFunc("/"+f.name, func(w http.ResponseWriter, req *http.Request) {
 			w.Header().Set("Content-Security-Policy", policy)
 			theme := templates.Theme(req.URL.Query().Get("theme"))
-			if err := f.render(r, w, r.Language("en"), framePage(theme)); err != nil {
+			if err := f.render(r, w, r.Language(req.URL.Query().Get("lang")), framePage(theme)); err != nil {
 				t.Errorf("render %s: %v", f.name, err)
 			}
 		})

@@ -43,10 +43,14 @@ func (r *Renderer) usedKeys() map[string]bool {
 func enumerationKeys() []string {
 	keys := []string{
 		"signin.problem.wrong_password", "signin.problem.wait_seconds", "signin.problem.wait_minutes",
-		"consent.group.api", "scope.unknown",
+		"consent.group.api", "scope.unknown", "signin.code", "signin.forgot", "signin.sign_up",
 	}
+	keys = append(append(append(keys, secondFactorKeys()...), factorKeys()...), accountKeys()...)
 	for _, name := range accountPages() {
 		keys = append(keys, "account.nav."+name)
+	}
+	for _, kind := range BrandLinks() {
+		keys = append(keys, "frame.link_"+kind)
 	}
 	for _, p := range signInProblems() {
 		keys = append(keys, "signin.problem."+string(p))

@@ -17,10 +17,11 @@
 //   - Pages know no OAuth syntax: they get names, sentences and enumerations.
 //
 // A folder given as [Options.Override] replaces single files by name:
-// html/*.html, static/* and locales/<tag>/*.toml (catalogs are laid over ours
-// message by message). static/brand.css, when present, is loaded after our
+// html/*.html, mails/*, static/* and locales/<tag>/*.toml (catalogs are laid over
+// ours message by message). static/brand.css, when present, is loaded after our
 // style sheet; it is the place for custom properties such as --accent.
-// [New] proves an override by executing every page once.
+// [New] proves an override by executing every page once; [Drifts] tells which of
+// its files were made from ones of ours that have changed since.
 //
 // Sources: WCAG 2.2 AA, the HTML autofill tokens, OAuth 2.0 Form Post Response
 // Mode, RFC 8252 for the warnings about loopback and private-use schemes.

@@ -65,7 +65,7 @@ func fixtures() []fixture {
 		}},
 		{"home_signed_in", func(r *templates.Renderer, w http.ResponseWriter, lang templates.Language, page templates.Page) error {
 			return r.Home(w, http.StatusOK, lang, templates.Home{
-				Page: page, SignedIn: true, UserName: "Ada Lovelace", Email: "ada@example.org", IsStaff: true, SignOutURL: "/logout",
+				Page: page, SignedIn: true, UserName: "Ada Lovelace", Email: "ada@example.org", IsStaff: true, SignOutURL: "/logout", AccountURL: "/account/",
 			})
 		}},
 		{"form_post", func(r *templates.Renderer, w http.ResponseWriter, lang templates.Language, page templates.Page) error {
@@ -75,6 +75,8 @@ func fixtures() []fixture {
 			})
 		}},
 	}
+	list = append(append(append(list, factorFixtures()...), accountFixtures()...), entranceFixtures()...)
+	list = append(list, formFixtures()...)
 	return append(list, errorFixtures()...)
 }
 

@@ -80,7 +80,7 @@ func (r *Renderer) formView(lang Language, p Form) *view {
 		for _, problem := range p.Problems {
 			f.Invalid = f.Invalid || problem.Field == in.Name
 		}
-		if focus && !in.ReadOnly && in.Value == "" && f.text() {
+		if focus && !in.ReadOnly && !in.Optional && in.Value == "" && f.text() {
 			f.Focus, focus = true, false
 		}
 		data.Upload = data.Upload || f.Kind == inputFile

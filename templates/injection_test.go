@@ -79,9 +79,10 @@ func hostilePages(x string) []fixture {
 // attributes of the same page with a harmless name, and links nothing new.
 func TestInjection(t *testing.T) {
 	r := newRenderer(t, templates.Options{})
-	harmless := hostilePages("harmless")
+	pages := func(x string) []fixture { return append(hostilePages(x), hostileFactors(x)...) }
+	harmless := pages("harmless")
 	for _, x := range hostile() {
-		for i, f := range hostilePages(x) {
+		for i, f := range pages(x) {
 			got := skeleton(t, r, f)
 			want := skeleton(t, r, harmless[i])
 			if !slices.Equal(got, want) {

@@ -38,16 +38,24 @@ func (l Language) Dir() string {
 // Accept-Language; what does not parse is passed over.
 func (r *Renderer) Language(preferences ...string) Language {
 	for _, preference := range preferences {
-		tags := parsePreference(preference)
-		if len(tags) == 0 {
-			continue
-		}
-		_, index, confidence := r.catalog.matcher.Match(tags...)
-		if confidence != language.No {
-			return r.catalog.languages[index]
+		if l, found := r.Match(preference); found {
+			return l
 		}
 	}
 	return r.catalog.languages[0]
+}
+
+// Match returns the language that one preference leads to, if there is one.
+func (r *Renderer) Match(preference string) (Language, bool) {
+	tags := parsePreference(preference)
+	if len(tags) == 0 {
+		return Language{}, false
+	}
+	_, index, confidence := r.catalog.matcher.Match(tags...)
+	if confidence == language.No {
+		return Language{}, false
+	}
+	return r.catalog.languages[index], true
 }
 
 // parsePreference reads either form of list. A private or broken tag among good

@@ -9,10 +9,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
-// translated has German, Catalan and Arabic beside English; German has one text.
+// translated has Catalan and Arabic beside our languages, a text or two of each, and
+// words of its own for two German texts.
 func translated() fstest.MapFS {
 	return fstest.MapFS{
-		"locales/de/all.toml": {Data: []byte("[language]\nself = \"Deutsch\"\n[signin]\ntitle = \"Anmelden\"\n")},
+		"locales/de/all.toml": {Data: []byte("[language]\nself = \"Deutsch\"\n[signin]\ntitle = \"Einloggen\"\n")},
 		"locales/ca/all.toml": {Data: []byte("[language]\nself = \"Català\"\n")},
 		"locales/ar/all.toml": {Data: []byte("[language]\nself = \"العربية\"\n")},
 	}
@@ -50,7 +51,7 @@ func TestPageInAnotherLanguage(t *testing.T) {
 		language string
 		want     []string
 	}{
-		{"de", []string{`<html lang="de" dir="ltr">`, "<h1>Anmelden</h1>", "Password", `<option value="de" lang="de" dir="ltr" selected>Deutsch</option>`}},
+		{"de", []string{`<html lang="de" dir="ltr">`, "<h1>Einloggen</h1>", ">Passwort</label>", `<option value="de" lang="de" dir="ltr" selected>Deutsch</option>`}},
 		{"ar", []string{`<html lang="ar" dir="rtl">`, "<h1>Sign in</h1>", `<option value="ar" lang="ar" dir="rtl" selected>العربية</option>`}},
 	} {
 		w := httptest.NewRecorder()

@@ -70,20 +70,20 @@ const illegible = `(() => {
 })()`
 
 // TestLegible looks at every page in both themes at the narrowest width, once
-// with names as long as names get.
+// with names as long as names get, and once with the long words of German.
 func TestLegible(t *testing.T) {
 	server := serve(t)
-	ctx := testenv.Browser(t)
 	for _, f := range append(fixtures(), longNames()...) {
-		for _, theme := range []string{"light", "dark"} {
+		ctx := testenv.Browser(t)
+		for _, look := range []string{"?theme=light", "?theme=dark", "?theme=light&lang=de"} {
 			var found []string
 			err := chromedp.Run(ctx, sized(320), emulation.SetScriptExecutionDisabled(f.name == "form_post"),
-				chromedp.Navigate(server.URL+"/"+f.name+"?theme="+theme), chromedp.Evaluate(illegible, &found))
+				chromedp.Navigate(server.URL+"/"+f.name+look), chromedp.Evaluate(illegible, &found))
 			if err != nil {
-				t.Fatalf("%s in %s: %v", f.name, theme, err)
+				t.Fatalf("%s%s: %v", f.name, look, err)
 			}
 			for _, what := range found {
-				t.Errorf("%s in %s: %s", f.name, theme, what)
+				t.Errorf("%s%s: %s", f.name, look, what)
 			}
 		}
 	}

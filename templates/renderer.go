@@ -23,14 +23,6 @@ type Options struct {
 	HomePath string
 }
 
-// Brand is whose pages these are.
-type Brand struct {
-	Name string // "Gatehouse" when empty
-	// LogoURL is a path on this server or a data: URL, for the pages' policy
-	// loads images from nowhere else. Empty means static/logo.svg.
-	LogoURL string
-}
-
 // Renderer writes pages. It does not change after New and is safe for concurrent
 // use.
 type Renderer struct {
@@ -62,6 +54,9 @@ func New(opts Options) (*Renderer, error) {
 	sources := files{override: opts.Override}
 	var err error
 	if r.assets, err = loadAssets(sources); err != nil {
+		return nil, err
+	}
+	if err := r.brand.apply(&r.assets); err != nil {
 		return nil, err
 	}
 	if r.catalog, err = loadCatalog(sources); err != nil {

@@ -56,6 +56,7 @@ type Home struct {
 	IsStaff    bool
 	SignInURL  string
 	SignOutURL string
+	AccountURL string // the pages of the signed-in person's account; empty without
 }
 
 // Home writes the start page.

@@ -20,6 +20,14 @@ type SignIn struct {
 	// username is fixed, and SwitchURL leads to "not you?".
 	Reauthenticate bool
 	SwitchURL      string
+	// Hidden comes back with either form of the page.
+	Hidden []Field
+	// Passkey is nil where there are none. Its form posts "flow", Hidden, "ceremony",
+	// "response" and the action "passkey".
+	Passkey *PasskeyAsk
+	// The ways on: to sign-up, to another password, to a sign-in by a code that is
+	// sent by mail. Each may be empty.
+	SignUpURL, ResetURL, CodeURL string
 }
 
 // SignInProblem is something that the person is told about the last try.
@@ -33,11 +41,13 @@ const (
 	SignInExpired    SignInProblem = "expired"
 	UsernameMissing  SignInProblem = "username_missing"
 	PasswordMissing  SignInProblem = "password_missing"
-	SignInRequest    SignInProblem = "request" // the form came broken or from elsewhere
+	PasskeyRefused   SignInProblem = "passkey"
+	PasskeyUnknown   SignInProblem = "passkey_unknown" // of no account, perhaps any more
+	SignInRequest    SignInProblem = "request"         // the form came broken or from elsewhere
 )
 
 func signInProblems() []SignInProblem {
-	return []SignInProblem{WrongCredentials, TooManyAttempts, SignInExpired, UsernameMissing, PasswordMissing, SignInRequest}
+	return []SignInProblem{WrongCredentials, TooManyAttempts, SignInExpired, UsernameMissing, PasswordMissing, PasskeyRefused, PasskeyUnknown, SignInRequest}
 }
 
 // problem is a line of the summary at the top of a form.
@@ -56,6 +66,7 @@ type signInData struct {
 	// FocusUsername and FocusPassword say where typing begins. Never when there
 	// is a summary, which has to be read first.
 	FocusUsername, FocusPassword bool
+	Ways                         []way
 }
 
 // SignIn writes the sign-in page.
@@ -65,6 +76,13 @@ func (r *Renderer) SignIn(w http.ResponseWriter, status int, lang Language, p Si
 
 func signInView(lang Language, p SignIn) *view {
 	data := signInData{SignIn: p}
+	for _, w := range []way{
+		{"signin.code", p.CodeURL}, {"signin.forgot", p.ResetURL}, {"signin.sign_up", p.SignUpURL},
+	} {
+		if w.URL != "" {
+			data.Ways = append(data.Ways, w)
+		}
+	}
 	for _, which := range p.Problems {
 		line := problem{Key: "signin.problem." + string(which)}
 		if which != UsernameMissing && which != PasswordMissing {

@@ -34,22 +34,28 @@ func loadAssets(f files) (assets, error) {
 		if err != nil {
 			return a, err
 		}
-		base := path.Base(name)
-		contentType, ok := contentTypes()[path.Ext(base)]
-		if !ok {
-			return a, fmt.Errorf("static file %s: its ending is not one that we serve", name)
+		if err := a.add(path.Base(name), data); err != nil {
+			return a, err
 		}
-		sum := sha256.Sum256(data)
-		ext := path.Ext(base)
-		file := asset{
-			name:        strings.TrimSuffix(base, ext) + "." + hex.EncodeToString(sum[:6]) + ext,
-			contentType: contentType,
-			data:        data,
-		}
-		a.plain[base] = file
-		a.fingerprinted[file.name] = file
 	}
 	return a, nil
+}
+
+func (a *assets) add(name string, data []byte) error {
+	ext := path.Ext(name)
+	contentType, ok := contentTypes()[ext]
+	if !ok {
+		return fmt.Errorf("static file %s: its ending is not one that we serve", name)
+	}
+	sum := sha256.Sum256(data)
+	file := asset{
+		name:        strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext,
+		contentType: contentType,
+		data:        data,
+	}
+	a.plain[name] = file
+	a.fingerprinted[file.name] = file
+	return nil
 }
 
 // contentTypes is our own list: the one of package mime differs from machine to

@@ -55,7 +55,9 @@ func samples(lang Language) []sample {
 		{"sign_in", signInView(lang, SignIn{})},
 		{"sign_in", signInView(lang, SignIn{
 			Page: page, Client: &client, Username: "ada", Problems: signInProblems(), RetryAfter: time.Minute,
-			Action: "/signin", Flow: "f", Reauthenticate: true, SwitchURL: "/switch",
+			Action: "/signin", Flow: "f", Reauthenticate: true, SwitchURL: "/switch", Hidden: []Field{{"return", "/account/"}},
+			Passkey:   &PasskeyAsk{AskURL: "/signin/passkey", Unknown: "k", RelyingParty: "id.example.com"},
+			SignUpURL: "/signup", ResetURL: "/reset", CodeURL: "/signin/code",
 		})},
 		{"consent", consentView(lang, Consent{})},
 		{"consent", consentView(lang, sampleConsent(page, client))},
@@ -66,12 +68,15 @@ func samples(lang Language) []sample {
 		show("signed_out", SignedOut{}),
 		show("signed_out", SignedOut{Page: page, ReturnURL: client.HomeURL, ClientName: client.Name, SignInURL: "/signin"}),
 		show("home", Home{SignInURL: "/signin"}),
-		show("home", Home{Page: page, SignedIn: true, UserName: "ada", Email: "ada@example.org", IsStaff: true, SignOutURL: "/logout"}),
+		show("home", Home{Page: page, SignedIn: true, UserName: "ada", Email: "ada@example.org", IsStaff: true, SignOutURL: "/logout", AccountURL: "/account/"}),
 		show("form_post", formPostData{}),
 		show("form_post", formPostData{
 			FormPost: FormPost{Page: page, ClientName: client.Name, Fields: []Field{{"code", "c"}}}, Target: "https://app.example.com/cb",
 		}),
 	}
+	list = append(list, secondFactorSamples(lang, page, &client)...)
+	list = append(list, factorSamples(lang, page)...)
+	list = append(list, accountSamples(lang, page)...)
 	for _, kind := range errorKinds() {
 		list = append(list,
 			sample{"error", errorView(lang, Error{Kind: kind})},

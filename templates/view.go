@@ -126,11 +126,7 @@ func (v *view) HasAsset(name string) bool {
 
 // Logo is the URL of the brand's logo.
 func (v *view) Logo() (template.URL, error) {
-	if logo := v.renderer.brand.LogoURL; logo != "" {
-		// The operator's own choice; an image cannot run script.
-		return template.URL(logo), nil
-	}
-	logo, err := v.Asset("logo.svg")
+	logo, err := v.Asset(v.renderer.brand.logo())
 	return template.URL(logo), err
 }
 

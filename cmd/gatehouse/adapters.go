@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/provider"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
@@ -55,4 +56,27 @@ func (h holdings) HeldPermissions(ctx context.Context, sessionTokenHash []byte, 
 		}
 	}
 	return held, nil
+}
+
+// released tells what an app learns of a person.
+type released struct{ *sqldb.DB }
+
+// ClaimsFor implements selfservice.Claims.
+func (r released) ClaimsFor(ctx context.Context, subject, clientID string, scopes []string) (map[string]any, error) {
+	u, err := r.UserBySubject(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UnixMilli()
+	var c *accounts.Client
+	if clientID != "" {
+		if c, _, err = r.ClientByID(ctx, clientID, now); err != nil {
+			return nil, err
+		}
+	}
+	groups, err := r.GroupsOf(ctx, u.ID, now)
+	if err != nil {
+		return nil, err
+	}
+	return provider.Released(u, c, groups, scopes), nil
 }

@@ -42,6 +42,7 @@ type wantedClient struct {
 	FirstParty  *bool   `yaml:"first_party"`
 	RequirePKCE *bool   `yaml:"require_pkce"`
 	RequirePAR  *bool   `yaml:"require_par"`
+	RequiredACR *string `yaml:"required_acr"`
 
 	AccessTokenLifetime *milliseconds `yaml:"access_token_lifetime"`
 	IDTokenLifetime     *milliseconds `yaml:"id_token_lifetime"`
@@ -131,7 +132,7 @@ func (a *applier) createClient(ctx context.Context, w wantedClient) error {
 		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired,
 		OptionalScopes: c.OptionalScopes, Permissions: c.Permissions, VisibleGroups: c.VisibleGroups,
 		HomeURI: c.HomeURI, LogoURI: c.LogoURI, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI,
-		IDTokenAlgorithm: c.IDTokenAlgorithm, FirstParty: c.FirstParty, WithoutPKCE: !c.RequirePKCE, RequirePAR: c.RequirePAR,
+		IDTokenAlgorithm: c.IDTokenAlgorithm, FirstParty: c.FirstParty, WithoutPKCE: !c.RequirePKCE, RequirePAR: c.RequirePAR, RequiredACR: c.RequiredACR,
 		AccessTokenLifetime: c.AccessTokenLifetime, IDTokenLifetime: c.IDTokenLifetime,
 		RefreshIdle: c.RefreshIdle, RefreshAbsolute: c.RefreshAbsolute,
 	})
@@ -178,6 +179,7 @@ func (w wantedClient) put(c *accounts.Client) []string {
 	note("first_party", set(&c.FirstParty, w.FirstParty))
 	note("require_pkce", set(&c.RequirePKCE, w.RequirePKCE))
 	note("require_par", set(&c.RequirePAR, w.RequirePAR))
+	note("required_acr", set(&c.RequiredACR, w.RequiredACR))
 	note("access_token_lifetime", set(&c.AccessTokenLifetime, (*int64)(w.AccessTokenLifetime)))
 	note("id_token_lifetime", set(&c.IDTokenLifetime, (*int64)(w.IDTokenLifetime)))
 	note("refresh_idle", set(&c.RefreshIdle, (*int64)(w.RefreshIdle)))

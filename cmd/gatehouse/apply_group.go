@@ -14,6 +14,8 @@ type wantedGroup struct {
 	Name        string   `yaml:"name"`
 	Description *string  `yaml:"description"`
 	Permissions []string `yaml:"permissions"`
+	// SecondFactor makes a second factor a must for the members.
+	SecondFactor *bool `yaml:"second_factor"`
 	// Members are usernames, verified addresses or subs. Left out, who is in the
 	// group is not the file's business.
 	Members []string `yaml:"members"`
@@ -38,6 +40,12 @@ func (a *applier) group(ctx context.Context, w wantedGroup) error {
 			return err
 		}
 		what = append(what, "description")
+	}
+	if w.SecondFactor != nil && found.SecondFactor != *w.SecondFactor {
+		if err := a.groups.SetSecondFactor(ctx, a.by, found.Name, *w.SecondFactor); err != nil {
+			return err
+		}
+		what = append(what, "second_factor")
 	}
 	if w.Permissions != nil {
 		more, err := a.groupPermissions(ctx, found, w.Permissions)

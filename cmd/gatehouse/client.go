@@ -55,6 +55,7 @@ type clientAnswer struct {
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	BackchannelLogoutURI   string   `json:"backchannel_logout_uri,omitempty"`
+	RequiredACR            string   `json:"required_acr,omitempty"`
 	BackchannelSession     bool     `json:"backchannel_logout_session_required,omitempty"`
 	Scopes                 []string `json:"scopes,omitempty"`
 	OptionalScopes         []string `json:"optional_scopes,omitempty"`
@@ -76,7 +77,7 @@ func clientAnswerOf(d *domain, c *accounts.Client) clientAnswer {
 	return clientAnswer{
 		ClientID: c.ClientID, Name: c.Name, Type: string(c.Type), AuthMethod: c.AuthMethod,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSession: c.BackchannelLogoutSessionRequired, Scopes: c.Scopes,
+		RequiredACR: c.RequiredACR, BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSession: c.BackchannelLogoutSessionRequired, Scopes: c.Scopes,
 		OptionalScopes: c.OptionalScopes, Permissions: c.Permissions, VisibleGroups: c.VisibleGroups,
 		IDTokenAlg: c.IDTokenAlgorithm, FirstParty: c.FirstParty, RequirePKCE: c.RequirePKCE, RequirePAR: c.RequirePAR,
 		Audience: c.APIAud, Disabled: c.DisabledAt != 0, CreatedAt: when(c.CreatedAt),
@@ -145,6 +146,9 @@ func (s *clientShow) Run(c *call) error {
 		}
 		for _, u := range a.RedirectURIs {
 			rows = append(rows, []string{"redirect URI", u})
+		}
+		if a.RequiredACR != "" {
+			rows = append(rows, []string{"required acr", a.RequiredACR})
 		}
 		if a.BackchannelLogoutURI != "" {
 			rows = append(rows, []string{"back-channel logout", a.BackchannelLogoutURI, mark(a.BackchannelSession, "session required")})

@@ -27,6 +27,7 @@ type clientCreate struct {
 	IDTokenAlg            string   `name:"id-token-alg" placeholder:"ALG" help:"RS256 (default), ES256, EdDSA or PS256."`
 	FirstParty            bool     `name:"first-party" help:"Your own app: people are not asked for consent."`
 	NoPKCE                bool     `name:"no-pkce" help:"An old OpenID Connect client of type web that knows no PKCE."`
+	RequiredACR           string   `name:"required-acr" enum:",aal1,aal2" default:"" help:"How surely people must have signed in: aal2 is two factors."`
 	RequirePAR            bool     `name:"require-par" help:"Accept only pushed authorization requests."`
 	TokenEndpointAudience bool     `name:"token-endpoint-audience" help:"For private_key_jwt: accept the token endpoint as the assertion's audience too, from an old library."`
 	VisibleGroup          []string `name:"visible-group" sep:"none" placeholder:"G" help:"A group that the scope groups may show to it; * for all; repeatable."`
@@ -75,7 +76,7 @@ func (n *clientCreate) registration() (accounts.Registration, error) {
 		RedirectURIs: n.RedirectURI, PostLogoutRedirectURIs: n.PostLogoutRedirectURI,
 		BackchannelLogoutURI: n.BackchannelLogoutURI, BackchannelLogoutSessionRequired: n.BackchannelSession,
 		Scopes: split(n.Scope), OptionalScopes: split(n.OptionalScope), VisibleGroups: n.VisibleGroup, TokenEndpointAudience: n.TokenEndpointAudience,
-		IDTokenAlgorithm: n.IDTokenAlg, FirstParty: n.FirstParty, WithoutPKCE: n.NoPKCE, RequirePAR: n.RequirePAR,
+		IDTokenAlgorithm: n.IDTokenAlg, FirstParty: n.FirstParty, WithoutPKCE: n.NoPKCE, RequirePAR: n.RequirePAR, RequiredACR: n.RequiredACR,
 	}
 	if r.Type == accounts.MachineClient {
 		r.Scopes, r.Permissions = nil, r.Scopes

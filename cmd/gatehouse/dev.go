@@ -36,6 +36,10 @@ func (devCommand) Run(c *call) error {
 		return err
 	}
 	cfg.OutboundPrivate = true // whatever an app of somebody's own says, it is on this machine
+	cfg.Dev = true
+	if cfg.People.SignUp == "" {
+		cfg.People.SignUp = config.SignUpOpen
+	}
 	log := c.newLogger(cfg, "text")
 	d, err := openDomain(c.ctx, cfg, log, c.now, true)
 	if err != nil {

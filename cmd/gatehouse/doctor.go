@@ -105,6 +105,8 @@ func (d *diagnosis) run(ctx context.Context) {
 		d.checkKeys(ctx, cfg, db)
 	}
 	d.checkRedis(ctx, cfg)
+	d.checkTemplates(cfg)
+	d.checkMail(ctx, cfg)
 	d.checkIssuer(ctx, cfg)
 }
 

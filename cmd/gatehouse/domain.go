@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/config"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
+	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/provider/keys"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/signals"
@@ -51,6 +52,7 @@ type domain struct {
 	sessions *accounts.Sessions
 	consents *accounts.Consents
 	tokens   *accounts.Tokens
+	factors  *accounts.Factors
 }
 
 // openDomain opens the storage, migrates it if asked to, and builds the services.
@@ -82,7 +84,10 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, now f
 		d.close()
 		return nil, fmt.Errorf("%w (has the database been migrated? gatehouse migrate up)", err)
 	}
-	d.build()
+	if err := d.build(); err != nil {
+		d.close()
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -142,16 +147,24 @@ func (d *domain) openStorage(ctx context.Context) error {
 }
 
 // build makes the services. It contacts nobody.
-func (d *domain) build() {
+func (d *domain) build() error {
+	policy, err := d.passwords()
+	if err != nil {
+		return err
+	}
 	hasher := accounts.NewHasher(0, 0)
-	journal := accounts.Journal{Tx: d.db, Audit: d.db, Ledger: d.db, Now: d.now, Signals: signals.Writer{Jobs: d.db}}
-	d.users = &accounts.Users{Journal: journal, Store: d.db, Lister: d.db, Sessions: d.db, Grants: d.db, Hasher: hasher}
+	journal := accounts.Journal{
+		Tx: d.db, Audit: d.db, Ledger: d.db, Now: d.now, Signals: signals.Writer{Jobs: d.db},
+		Mails: &mail.Outbox{Jobs: d.db, Keyring: d.keyring, Log: d.log},
+	}
+	d.users = &accounts.Users{Journal: journal, Store: d.db, Lister: d.db, Sessions: d.db, Grants: d.db, Hasher: hasher, Policy: policy, SecurityURL: d.links().To(accounts.PathLinkSecurity, nil)}
 	d.groups = &accounts.Groups{Journal: journal, Store: d.db, Members: d.db, Permissions: d.db, APIs: d.db, Users: d.db}
 	d.apis = &accounts.APIs{Journal: journal, Store: d.db, Permissions: d.db, Clients: d.db, Secrets: d.db, Keys: d.keyring}
 	d.clients = &accounts.Clients{Journal: journal, Store: d.db, Secrets: d.db, Grants: d.db, Keys: d.keyring, Hasher: hasher}
 	d.sessions = &accounts.Sessions{Journal: journal, Users: d.db, Store: d.db, Grants: d.db, Logger: d.log}
 	d.consents = &accounts.Consents{Journal: journal, Users: d.db, Grants: d.db}
 	d.tokens = &accounts.Tokens{Journal: journal, Revocations: d.db}
+	d.factors = d.newFactors()
 	d.ring = keys.NewRing(d.db, d.keyring)
 	d.keeper = &keys.Keeper{
 		Store: d.db, Keyring: d.keyring, Now: d.now,
@@ -169,6 +182,7 @@ func (d *domain) build() {
 			return err
 		},
 	}
+	return nil
 }
 
 // close lets what was committed reach Redis and closes everything.

@@ -8,12 +8,15 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/gatehouse-id/gatehouse/internal/outbound"
+	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/jobs"
+	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/provider"
 	"github.com/gatehouse-id/gatehouse/provider/statuslist"
 	"github.com/gatehouse-id/gatehouse/revocation/feed"
 	"github.com/gatehouse-id/gatehouse/revocation/relay"
 	"github.com/gatehouse-id/gatehouse/signals"
+	"github.com/gatehouse-id/gatehouse/templates"
 )
 
 // Names of the relays' cursors in the database; they never change.
@@ -28,6 +31,8 @@ type faces struct {
 	lists       *statuslist.Lists
 	transmitter *signals.Transmitter
 	worker      *jobs.Worker
+	mailer      *jobs.Worker
+	mailbox     *mail.Mailbox // of dev; nil without
 	relays      []*relay.Relay
 }
 
@@ -37,7 +42,7 @@ func (d *domain) newStatusLists() *statuslist.Lists {
 }
 
 // newFaces builds what tells others, on a provider that knows who asks.
-func (d *domain) newFaces(protocol *provider.Provider, lists *statuslist.Lists) *faces {
+func (d *domain) newFaces(protocol *provider.Provider, lists *statuslist.Lists, pages *templates.Renderer) (*faces, error) {
 	client := d.outboundClient()
 	f := &faces{
 		lists: lists,
@@ -58,6 +63,20 @@ func (d *domain) newFaces(protocol *provider.Provider, lists *statuslist.Lists) 
 		},
 		Policy: provider.BackchannelPolicy(),
 	}
+	mails, err := newMails(d.cfg, pages)
+	if err != nil {
+		return nil, err
+	}
+	sender := newSender(d.cfg, d.log)
+	switch {
+	case mail.Configured(sender):
+	case d.cfg.Dev:
+		f.mailbox = &mail.Mailbox{Issuer: d.cfg.Issuer, Pages: mails, Log: d.log}
+		sender = f.mailbox
+	default:
+		d.log.Warn("no mail server is set: nobody can be sent a link or a code, so sign-up, reset and codes by mail are off")
+	}
+	f.mailer = mail.NewWorker(d.db, newCourier(d.cfg, mails, sender, d.keyring, d.now, d.log))
 	f.worker = &jobs.Worker{Store: d.db, Work: work, Now: d.now, Log: d.log}
 	for name, sink := range map[string]relay.Sink{
 		relayBackchannel: &provider.BackchannelSink{SignIns: d.db, Jobs: d.db, Log: d.log},
@@ -67,8 +86,11 @@ func (d *domain) newFaces(protocol *provider.Provider, lists *statuslist.Lists) 
 			Name: name, Store: d.db, Sinks: []relay.Sink{sink}, Log: d.log, Changed: d.tail.Changed, Passed: f.worker.Hint,
 		})
 	}
-	return f
+	return f, nil
 }
+
+// sendsMail reports whether people can be told things by mail.
+func (d *domain) sendsMail() bool { return d.cfg.Mail.Server != nil || d.cfg.Dev }
 
 // outboundClient calls addresses that apps and receivers chose.
 func (d *domain) outboundClient() *http.Client {
@@ -79,12 +101,15 @@ func (f *faces) mount(r *mux.Router) {
 	f.feed.Mount(r)
 	f.lists.Mount(r)
 	f.transmitter.Mount(r)
+	if f.mailbox != nil {
+		f.mailbox.Mount(r, web.Pages)
+	}
 }
 
 // run works until ctx ends. Each of them says in the log what it cannot do, and
 // returns with its context alone.
 func (f *faces) run(ctx context.Context) {
-	workers := []func(ctx context.Context) error{f.feed.Run, f.transmitter.Run, f.worker.Run}
+	workers := []func(ctx context.Context) error{f.feed.Run, f.transmitter.Run, f.worker.Run, f.mailer.Run}
 	for _, r := range f.relays {
 		workers = append(workers, r.Run)
 	}

@@ -18,6 +18,7 @@ type groupCommand struct {
 	Delete       groupDelete       `cmd:"" help:"Remove a group; its members lose what it gave them."`
 	Grant        groupGrant        `cmd:"" help:"Give the members of a group a permission."`
 	Revoke       groupRevoke       `cmd:"" help:"Take a permission from a group."`
+	Demand       groupDemand       `cmd:"" help:"Make a second factor a must for the members of a group, or no longer."`
 	AddMember    groupAddMember    `cmd:"" help:"Put a user into a group."`
 	RemoveMember groupRemoveMember `cmd:"" help:"Take a user out of a group."`
 }
@@ -54,10 +55,12 @@ type groupAnswer struct {
 	Description string   `json:"description,omitempty"`
 	Members     int      `json:"members"`
 	Permissions []string `json:"permissions"`
+	// SecondFactor says that members need a second factor.
+	SecondFactor bool `json:"second_factor,omitempty"`
 }
 
 func groupAnswerOf(g *accounts.Group) groupAnswer {
-	return groupAnswer{Name: g.Name, Description: g.Description, Members: g.Members, Permissions: append([]string{}, g.Permissions...)}
+	return groupAnswer{Name: g.Name, Description: g.Description, Members: g.Members, Permissions: append([]string{}, g.Permissions...), SecondFactor: g.SecondFactor}
 }
 
 type groupCreate struct {
@@ -142,6 +145,23 @@ type groupRevoke struct {
 func (g *groupRevoke) Run(c *call) error {
 	return g.change(c, "does not hold "+g.Permission, func(ctx context.Context, d *domain, by audit.Actor) error {
 		return g.explain(d.groups.RevokePermission(ctx, by, g.Group, g.Permission))
+	})
+}
+
+type groupDemand struct {
+	whichGroup
+	SecondFactor bool `name:"second-factor" negatable:"" required:"" help:"A second factor, or with --no-second-factor none."`
+}
+
+// Run sets what members must have. Their sessions go on: who has one factor is asked
+// for the second when they next come by.
+func (g *groupDemand) Run(c *call) error {
+	did := "does not demand a second factor"
+	if g.SecondFactor {
+		did = "demands a second factor"
+	}
+	return g.change(c, did, func(ctx context.Context, d *domain, by audit.Actor) error {
+		return d.groups.SetSecondFactor(ctx, by, g.Group, g.SecondFactor)
 	})
 }
 

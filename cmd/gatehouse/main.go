@@ -59,14 +59,16 @@ type commandLine struct {
 
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask the server on this machine whether it is ready; for containers."`
 
-	User     userCommand     `cmd:"" help:"People."`
-	Group    groupCommand    `cmd:"" help:"Groups, their members and permissions."`
-	API      apiCommand      `cmd:"" name:"api" help:"APIs and the permissions that they ask for."`
-	Client   clientCommand   `cmd:"" help:"Apps."`
-	Session  sessionCommand  `cmd:"" help:"Signed-in browsers."`
-	Keys     keysCommand     `cmd:"" help:"Signing keys."`
-	Follower followerCommand `cmd:"" help:"Resource servers that follow what is taken back."`
-	Revoke   revokeCommand   `cmd:"" help:"Take back what was given."`
+	User      userCommand      `cmd:"" help:"People."`
+	Group     groupCommand     `cmd:"" help:"Groups, their members and permissions."`
+	API       apiCommand       `cmd:"" name:"api" help:"APIs and the permissions that they ask for."`
+	Client    clientCommand    `cmd:"" help:"Apps."`
+	Session   sessionCommand   `cmd:"" help:"Signed-in browsers."`
+	Mail      mailCommand      `cmd:"" help:"Mails."`
+	Templates templatesCommand `cmd:"" help:"Pages, mails and texts of your own."`
+	Keys      keysCommand      `cmd:"" help:"Signing keys."`
+	Follower  followerCommand  `cmd:"" help:"Resource servers that follow what is taken back."`
+	Revoke    revokeCommand    `cmd:"" help:"Take back what was given."`
 }
 
 // run parses and carries out one command line and returns the exit code.

@@ -53,6 +53,9 @@ func (s *serveCommand) Run(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := a.setUpFirst(c.ctx); err != nil {
+		return err
+	}
 	return a.run(c.ctx, func() {
 		log.InfoContext(c.ctx, "ready", "issuer", cfg.Issuer.String(), "listen", cfg.Listen, "database", d.db.Dialect(), "version", version())
 	})
@@ -76,6 +79,7 @@ func (a *app) run(ctx context.Context, ready func(), beside ...*http.Server) err
 	workers.Go(func() { a.tendKeys(working) })
 	workers.Go(func() { _ = a.tail.Run(working) }) // it ends with its context alone
 	workers.Go(func() { a.faces.run(working) })
+	workers.Go(func() { _ = a.people.deletion.Run(working) }) // it ends with its context alone
 	if a.redis != nil {
 		workers.Go(func() { a.followRedis(working) })
 	}

@@ -14,15 +14,21 @@ import (
 )
 
 type userCommand struct {
-	Create      userCreate      `cmd:"" help:"Make an account."`
-	List        userList        `cmd:"" help:"List accounts."`
-	Show        userShow        `cmd:"" help:"Show an account."`
-	Ban         userBan         `cmd:"" help:"Block an account; all its sessions, grants and tokens end."`
-	Unban       userUnban       `cmd:"" help:"Let a blocked account sign in again."`
-	SetPassword userSetPassword `cmd:"" help:"Give an account another password; all its sessions end."`
-	Delete      userDelete      `cmd:"" help:"Remove an account."`
-	Superuser   userSuperuser   `cmd:"" help:"Give an account every permission, or take that away."`
-	Staff       userStaff       `cmd:"" help:"Let an account enter the console, or no longer."`
+	Create       userCreate       `cmd:"" help:"Make an account."`
+	Invite       userInvite       `cmd:"" help:"Invite somebody by mail to make an account."`
+	Import       userImport       `cmd:"" help:"Take over accounts, with their passwords, from a file of JSON Lines."`
+	List         userList         `cmd:"" help:"List accounts."`
+	Show         userShow         `cmd:"" help:"Show an account."`
+	Ban          userBan          `cmd:"" help:"Block an account; all its sessions, grants and tokens end."`
+	Unban        userUnban        `cmd:"" help:"Let a blocked account sign in again."`
+	SetPassword  userSetPassword  `cmd:"" help:"Give an account another password; all its sessions end."`
+	ResetFactors userResetFactors `cmd:"" help:"Take passkeys, authenticator apps and recovery codes from an account whose owner has lost them."`
+	SignInLink   userSignInLink   `cmd:"" help:"Make a link by which a locked-out owner signs in once."`
+	Delete       userDelete       `cmd:"" help:"Remove an account, at once or after a time to think."`
+	Require      userRequire      `cmd:"" help:"Ask somebody to do something before anything else."`
+	Undelete     userUndelete     `cmd:"" help:"Keep an account that was to be removed."`
+	Superuser    userSuperuser    `cmd:"" help:"Give an account every permission, or take that away."`
+	Staff        userStaff        `cmd:"" help:"Let an account enter the console, or no longer."`
 }
 
 // whom names a user on the command line.
@@ -85,6 +91,7 @@ type userAnswer struct {
 	Password      bool     `json:"has_password"`
 	CreatedAt     string   `json:"created_at"`
 	LastSignInAt  string   `json:"last_sign_in_at,omitempty"`
+	DeleteAt      string   `json:"delete_at,omitempty"`
 	Groups        []string `json:"groups,omitempty"`
 }
 
@@ -93,6 +100,7 @@ func userAnswerOf(u *accounts.User) userAnswer {
 		Subject: u.Subject, Username: u.Username, Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name,
 		Staff: u.Staff, Superuser: u.Superuser, Banned: !u.Active(), Password: u.PasswordHash != "",
 		CreatedAt: when(u.CreatedAt), LastSignInAt: when(u.LastSignInAt),
+		DeleteAt: when(u.DeleteAt),
 	}
 }
 
@@ -181,12 +189,16 @@ func (u *userShow) Run(c *call) error {
 			return err
 		}
 		return c.answer(a, func(w io.Writer) {
-			table(
-				w, []string{"username", a.Username}, []string{"sub", a.Subject},
-				[]string{"mail", strings.TrimSpace(a.Email + " " + mark(a.EmailVerified, "(verified)"))},
-				[]string{"name", a.Name}, []string{"is", a.kinds()}, []string{"groups", strings.Join(a.Groups, ", ")},
-				[]string{"created", a.CreatedAt}, []string{"last sign-in", a.LastSignInAt},
-			)
+			rows := [][]string{
+				{"username", a.Username}, {"sub", a.Subject},
+				{"mail", strings.TrimSpace(a.Email + " " + mark(a.EmailVerified, "(verified)"))},
+				{"name", a.Name}, {"is", a.kinds()}, {"groups", strings.Join(a.Groups, ", ")},
+				{"created", a.CreatedAt}, {"last sign-in", a.LastSignInAt},
+			}
+			if a.DeleteAt != "" {
+				rows = append(rows, []string{"to be deleted", a.DeleteAt})
+			}
+			table(w, rows...)
 		})
 	})
 }
@@ -243,15 +255,6 @@ func (u *userSetPassword) Run(c *call) error {
 	}
 	return u.change(c, "has the new password", func(ctx context.Context, d *domain, by audit.Actor, found *accounts.User) error {
 		return d.users.SetPassword(ctx, by, found.Subject, password)
-	})
-}
-
-type userDelete struct{ whom }
-
-// Run removes an account.
-func (u *userDelete) Run(c *call) error {
-	return u.change(c, "deleted", func(ctx context.Context, d *domain, by audit.Actor, found *accounts.User) error {
-		return d.users.Delete(ctx, by, found.Subject)
 	})
 }
 

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -37,6 +35,7 @@ type app struct {
 	tls     *tls.Config // nil without
 	ready   *readiness
 	faces   *faces
+	people  *people
 }
 
 // newApp builds everything. What it opened is closed by close, which is not needed
@@ -53,24 +52,30 @@ func newApp(d *domain) (*app, error) {
 	lifetimes := provider.DefaultLifetimes()
 	lifetimes.AccessToken = cfg.AccessTokenLifetime
 	lists := d.newStatusLists()
+	desk := &hosted.Desk{
+		Issuer: cfg.Issuer, Cookies: cookies, Keyring: d.keyring, Pages: pages, Sessions: d.sessions, Now: d.now, Missing: d.missing,
+	}
+	people := d.newPeople(desk, limits, released{d.db}, d.sendsMail())
 	protocol := &provider.Provider{
-		Issuer: cfg.Issuer, Lifetimes: lifetimes, PasswordACR: accounts.ACRPassword,
+		Issuer: cfg.Issuer, Lifetimes: lifetimes, Factors: d.db,
+		Policy: d.policy(), SignUp: people.entrance.SignUps.Mode == accounts.SignUpOpen || people.entrance.SignUps.Mode == accounts.SignUpDomain,
 		Clients: d.db, Origins: d.db, Secrets: d.clients, Sessions: d.sessions, Standings: d.db, Grants: d.db, Flows: d.db,
 		Pushed: pushed{store}, Ledger: d.db, Consents: d.consents, Tokens: d.tokens, Keys: d.ring, Keyring: d.keyring,
 		Limiter: limits, Cookies: cookies, Pages: pages, Log: d.log, Now: d.now,
 		Tail: d.tail, Statuses: lists,
-	}
-	desk := &hosted.Desk{
-		Issuer: cfg.Issuer, Cookies: cookies, Keyring: d.keyring, Pages: pages, Sessions: d.sessions, Now: d.now,
 	}
 	steps := &consent.Handler{
 		Desk: desk, Flows: d.db, Clients: d.db, APIs: d.db, Holdings: holdings{d.db},
 		Authenticator: &accounts.Authenticator{
 			Journal: d.users.Journal, Users: d.db, Hasher: d.users.Hasher, Limiter: limits, Keys: d.keyring, Logger: d.log,
 		},
-		Sessions: d.sessions, Consents: d.consents, Remembered: d.db,
+		Consents: d.consents, Remembered: d.db,
 	}
-	a := &app{domain: d, ready: &readiness{domain: d}, faces: d.newFaces(protocol, lists)}
+	people.steps(steps)
+	a := &app{domain: d, ready: &readiness{domain: d}, people: people}
+	if a.faces, err = d.newFaces(protocol, lists, pages); err != nil {
+		return nil, err
+	}
 	router := web.NewRouter()
 	// The protocol first: its endpoints are asked most, and routes are tried in order.
 	if err := protocol.Mount(router, web.Pages); err != nil {
@@ -79,8 +84,11 @@ func newApp(d *domain) (*app, error) {
 	if err := steps.Mount(router, web.Pages); err != nil {
 		return nil, err
 	}
+	if err := people.mount(router, web.Pages); err != nil {
+		return nil, err
+	}
 	a.faces.mount(router)
-	a.mountRest(router, pages)
+	a.mountRest(router, desk)
 	front := &web.Front{Issuer: cfg.Issuer, Trusted: cfg.TrustedProxies, Log: d.log, Now: d.now}
 	a.handler = front.Wrap(web.RequireHost(cfg.Issuer, withOrigin(router), pathHealth, pathReady))
 	if cfg.TLSCert != "" {
@@ -102,39 +110,17 @@ func withOrigin(next http.Handler) http.Handler {
 
 // mountRest adds what belongs to no other package: static files, probes and the
 // page for what is not found.
-func (a *app) mountRest(router *mux.Router, pages *templates.Renderer) {
+func (a *app) mountRest(router *mux.Router, desk *hosted.Desk) {
 	router.HandleFunc(pathHealth, healthy)
 	router.Handle(pathReady, a.ready)
-	router.PathPrefix(a.cfg.Issuer.Path + "/static/").Handler(pages.Static())
+	router.PathPrefix(a.cfg.Issuer.Path + "/static/").Handler(desk.Pages.Static())
 	lost := func(status int, kind templates.ErrorKind) http.Handler {
 		return web.Pages(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			page := templates.Error{Page: templates.Page{RequestID: web.RequestID(r.Context())}, Kind: kind}
-			if err := pages.Error(w, status, pages.Language(r.Header.Get("Accept-Language")), page); err != nil {
-				web.Event(r.Context()).Cause = err
-			}
+			desk.Fail(w, r, status, templates.Error{Kind: kind})
 		}))
 	}
 	router.NotFoundHandler = lost(http.StatusNotFound, templates.NotFound)
 	router.MethodNotAllowedHandler = lost(http.StatusMethodNotAllowed, templates.MethodNotAllowed)
-}
-
-func newRenderer(cfg *config.Config) (*templates.Renderer, error) {
-	opts := templates.Options{
-		Brand:      templates.Brand{Name: cfg.BrandName},
-		StaticPath: cfg.Issuer.Path + "/static/", HomePath: cfg.Issuer.Path + "/",
-	}
-	if cfg.TemplatesDir != "" {
-		folder, err := fs.Stat(os.DirFS(cfg.TemplatesDir), ".")
-		if err != nil || !folder.IsDir() {
-			return nil, fmt.Errorf("templates_dir: %s is not a folder that can be read", cfg.TemplatesDir)
-		}
-		opts.Override = os.DirFS(cfg.TemplatesDir)
-	}
-	r, err := templates.New(opts)
-	if err != nil {
-		return nil, fmt.Errorf("pages: %w", err)
-	}
-	return r, nil
 }
 
 // shortLived chooses where state lives that may be lost: Redis if there is one,

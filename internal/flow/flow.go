@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
@@ -21,13 +22,41 @@ import (
 const (
 	PathAuthorize     = "/oauth2/authorize"
 	PathSignIn        = "/signin"
+	PathSignUp        = "/signup"
+	PathSecondFactor  = "/second-factor" // also raises the session of somebody signed in
 	PathSelectAccount = "/select-account"
 	PathConsent       = "/consent"
+
+	// What a person may have to do before anything else.
+	PathVerifyEmail = "/verify-email"
+	PathNewPassword = "/account/password"
+	PathEnrolFactor = "/account/factors"
+	PathTerms       = "/terms"
 )
+
+// PathOf is the page on which somebody does what is required of them.
+func PathOf(a accounts.Action) string {
+	switch a {
+	case accounts.ActionKeepAccount:
+		return accounts.PathKeepAccount
+	case accounts.ActionVerifyEmail:
+		return PathVerifyEmail
+	case accounts.ActionChangePassword:
+		return PathNewPassword
+	case accounts.ActionEnrolFactor:
+		return PathEnrolFactor
+	case accounts.ActionAcceptTerms:
+		return PathTerms
+	}
+	return "" // of an action that nobody knows, as a database that was written by a newer release may hold
+}
 
 // Logical names of the cookies that the protocol and the pages share.
 const (
 	SessionCookie  = "session" // the token of the browser's session
+	PendingCookie  = "pending" // the token of a sign-in that waits for a second factor
+	DeviceCookie   = "device"  // the token of a browser that needs no second factor for a while
+	KnownCookie    = "known"   // tells that an account has signed in with this browser before
 	BrowserCookie  = "browser" // ties flows to the browser that began them
 	LanguageCookie = "lang"    // a BCP 47 tag of a language that the pages have
 	ThemeCookie    = "theme"   // "light" or "dark"; absent means as the device

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/templates"
@@ -27,8 +28,21 @@ func (d *Desk) Frame(r *http.Request, here string) templates.Page {
 	return p
 }
 
+// languageLasts is how long a browser remembers a language.
+const languageLasts = 365 * 24 * time.Hour
+
+// KeepLanguage has this browser write pages in the language of the account that
+// has just signed in, also on those that are asked for before the account is known.
+// It does nothing for an account without a language, or with one that the pages
+// do not have.
+func (d *Desk) KeepLanguage(w http.ResponseWriter, user *accounts.User) {
+	if l, found := d.Pages.Match(user.Profile.Locale); found {
+		d.Cookies.Set(w, flow.LanguageCookie, l.Tag(), languageLasts)
+	}
+}
+
 // Language picks the language of a page: what the app asked for, what the person
-// chose here before, what their browser says.
+// chose here before (see KeepLanguage), what their browser says.
 func (d *Desk) Language(r *http.Request, uiLocales string) templates.Language {
 	return d.Pages.Language(uiLocales, d.Cookies.Get(r, flow.LanguageCookie), r.Header.Get("Accept-Language"))
 }

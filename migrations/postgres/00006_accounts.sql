@@ -75,6 +75,8 @@ CREATE TABLE remembered_devices (
   id           bytea  PRIMARY KEY,
   user_id      bytea  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   token_hash   bytea  NOT NULL UNIQUE,
+  rev          bigint NOT NULL, -- position at which the sign-in was proven
+  binding      bytea  NOT NULL, -- of the password of that time
   user_agent   text   NOT NULL,
   address      text   NOT NULL,
   created_at   bigint NOT NULL,
@@ -93,6 +95,7 @@ CREATE TABLE sign_ins (
   rev        bigint NOT NULL, -- position at which the first proof was read
   binding    bytea  NOT NULL, -- of the password by which it was proven
   amr        text   NOT NULL,
+  known      text   NOT NULL DEFAULT '', -- becomes the known-browser cookie at the end
   attempts   bigint NOT NULL DEFAULT 0,
   created_at bigint NOT NULL,
   expires_at bigint NOT NULL,

@@ -75,6 +75,8 @@ CREATE TABLE remembered_devices (
   id           blob  PRIMARY KEY,
   user_id      blob  NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   token_hash   blob  NOT NULL UNIQUE,
+  rev          integer NOT NULL, -- position at which the sign-in was proven
+  binding      blob  NOT NULL, -- of the password of that time
   user_agent   text   NOT NULL,
   address      text   NOT NULL,
   created_at   integer NOT NULL,
@@ -93,6 +95,7 @@ CREATE TABLE sign_ins (
   rev        integer NOT NULL, -- position at which the first proof was read
   binding    blob  NOT NULL, -- of the password by which it was proven
   amr        text   NOT NULL,
+  known      text   NOT NULL DEFAULT '', -- becomes the known-browser cookie at the end
   attempts   integer NOT NULL DEFAULT 0,
   created_at integer NOT NULL,
   expires_at integer NOT NULL,

@@ -73,6 +73,12 @@ type Rotation struct {
 	IdleEndsAt int64
 }
 
+// Membership says that a person is in a group now.
+type Membership struct {
+	Group  id.ID
+	EndsAt int64 // Unix milliseconds; zero means without end (L11)
+}
+
 // Held is a permission that a person or a machine holds now, with what tokens for
 // its API need.
 type Held struct {
@@ -99,22 +105,29 @@ type Standing struct {
 	User    *accounts.User    // nil when deleted
 	Session *accounts.Session // nil when there is none
 	Consent *accounts.Consent // nil when the person was never asked
-	// Held are the permissions that the person holds through groups among the scopes
-	// asked. The store leaves API empty; the provider fills it in from what it
-	// remembers, drops what belongs to no enabled API, and adds for a superuser
-	// whatever else was asked and exists.
+	// Groups are those that the person is in, in no order.
+	Groups []Membership
+	// Held are the permissions among the scopes asked. The provider fills them in,
+	// from Groups and what it remembers of permissions; the store does for names that
+	// it is given, without their API.
 	Held []Held
 	// APIs are the enabled ones among the resources asked, filled in by the provider.
 	APIs []Audience
 }
 
-// Catalogue says which API each of some permissions belongs to: what is the same for
-// everybody, and changes seldom. It is one snapshot.
+// Permission is what is known of a permission without looking at anybody.
+type Permission struct {
+	Permission string
+	API        Audience
+	Groups     []id.ID // those that hold it, sorted
+}
+
+// Catalogue says which API each of some permissions belongs to, and which groups
+// hold it: what is the same for everybody, and changes seldom. It is one snapshot.
 type Catalogue struct {
 	accounts.Mark
-	// Permissions are those that exist and belong to an enabled API, sorted by name;
-	// EndsAt is zero.
-	Permissions []Held
+	// Permissions are those that exist and belong to an enabled API, sorted by name.
+	Permissions []Permission
 	// APIs are the enabled ones among the resources asked, sorted.
 	APIs []Audience
 }
@@ -132,16 +145,18 @@ type Person struct {
 // StandingStore reads standings, each in one statement.
 type StandingStore interface {
 	// SessionStanding is for the authorization endpoint: the session of a cookie,
-	// its user, and what the client may be given. Without such a session only
-	// Mark is filled.
-	SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes []string, now int64) (*Standing, error)
+	// its user with what is asked of them, and what the client may be given. Without
+	// such a session only Mark is filled. names are permissions that Held is wanted of.
+	SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, names []string, now int64) (*Standing, error)
 	// CodeStanding returns the code kept under a grant's id, the grant if it
 	// exists already, and the standing of the code's person. Either may be nil;
-	// ErrNotFound if both are.
+	// ErrNotFound if both are. A code without a grant is one statement; the grant of
+	// one that was redeemed, which nothing is issued for, may be read by another.
 	CodeStanding(ctx context.Context, grantID id.ID, now int64) (*Code, *Grant, *Standing, error)
 	// GrantStanding returns a grant, ended or not, with its person's standing.
 	GrantStanding(ctx context.Context, grantID id.ID, now int64) (*Grant, *Standing, error)
-	// Audiences returns the APIs of permissions, and those that resources name.
+	// Audiences returns the APIs and the groups of permissions, and the APIs that
+	// resources name.
 	Audiences(ctx context.Context, permissions, resources []string) (*Catalogue, error)
 	// GrantPerson returns the person of a grant, ended or not, with the groups they
 	// are in now if those are wanted.

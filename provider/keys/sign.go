@@ -9,7 +9,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // signer makes tokens of one type with one key. It makes their header once, which
@@ -55,14 +59,13 @@ func (s *signer) signature(input []byte) ([]byte, error) {
 	digest := sha256.Sum256(input)
 	switch key := s.private.(type) {
 	case *ecdsa.PrivateKey:
-		x, y, err := ecdsa.Sign(rand.Reader, key, digest[:])
+		// Without a source of randomness the nonce is derived from key and input
+		// (RFC 6979), as EdDSA's is: a quarter cheaper, and nothing to get wrong.
+		der, err := key.Sign(nil, digest[:], crypto.SHA256)
 		if err != nil {
 			return nil, err
 		}
-		out := make([]byte, 64) // both halves, each 32 bytes long
-		x.FillBytes(out[:32])
-		y.FillBytes(out[32:])
-		return out, nil
+		return halves(der)
 	case ed25519.PrivateKey:
 		return ed25519.Sign(key, input), nil
 	case *rsa.PrivateKey:
@@ -72,4 +75,19 @@ func (s *signer) signature(input []byte) ([]byte, error) {
 		return rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
 	}
 	return nil, fmt.Errorf("%w %q", ErrUnknownAlgorithm, s.algorithm)
+}
+
+// halves writes an ECDSA signature as two numbers of 32 bytes (RFC 7518 §3.4).
+func halves(der []byte) ([]byte, error) {
+	var r, s []byte
+	input, sequence := cryptobyte.String(der), cryptobyte.String(nil)
+	if !input.ReadASN1(&sequence, asn1.SEQUENCE) || !input.Empty() ||
+		!sequence.ReadASN1Integer(&r) || !sequence.ReadASN1Integer(&s) || !sequence.Empty() ||
+		len(r) > 32 || len(s) > 32 {
+		return nil, errors.New("keys: a signature that is not of P-256")
+	}
+	out := make([]byte, 64)
+	copy(out[32-len(r):], r)
+	copy(out[64-len(s):], s)
+	return out, nil
 }

@@ -28,6 +28,10 @@ func growingTables() []growing {
 		{"grants", "id", "purge_at", 0},
 		// The clock of another node may be behind, and still accept the assertion.
 		{"used_assertions", "key", "expires_at", time.Hour},
+		{"sign_ins", "id", "expires_at", 0},
+		{"remembered_devices", "id", "expires_at", 0},
+		// Who opens a link too late is told what who opens a wrong one is told.
+		{"proofs", "id", "expires_at", 0},
 		{"short_lived", "key", "expires_at", 0},
 		{"rate_limits", "key", "expires_at", 0},
 	}, statusTables()...)

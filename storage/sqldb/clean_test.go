@@ -55,6 +55,7 @@ func dirty(t *testing.T, d *DB, clock *time.Time, each int) (w *storagetest.Worl
 		}
 		check(d.UseAssertion(t.Context(), "app", g.ID.String(), now-int64(time.Hour/time.Millisecond)+due))
 		at := statuslist.Place{List: list.List, Index: int64(i)}
+		check(true, insertPassing(t.Context(), d, w.User.ID, now, due))
 		check(true, d.InsertStatusEntry(t.Context(), statusEntry(at, "jti", now-int64(10*time.Minute/time.Millisecond)+due)))
 		// The rows of the other tables get their times from the clock.
 		back := time.Duration(0)
@@ -71,6 +72,22 @@ func dirty(t *testing.T, d *DB, clock *time.Time, each int) (w *storagetest.Worl
 		*clock = clock.Add(back)
 	}
 	return w, kept
+}
+
+// insertPassing inserts a proof, a sign-in that waits for a second factor, and a
+// browser that needs none for a while.
+func insertPassing(ctx context.Context, d *DB, userID id.ID, now, due int64) error {
+	for table, until := range map[string]int64{"proofs": now + due, "sign_ins": now + due, "remembered_devices": now + due} {
+		some, columns := id.New(), map[string]string{
+			"proofs":             "purpose, email_key, secret_hash, code_hash, browser_hash, binding, data, created_at) VALUES ($1, $2, $3, 'x', 'x', $4, $4, $4, $4, $4, 1)",
+			"sign_ins":           "token_hash, rev, binding, amr, created_at) VALUES ($1, $2, $3, $4, 1, $4, 'pwd', 1)",
+			"remembered_devices": "token_hash, rev, binding, user_agent, address, created_at) VALUES ($1, $2, $3, $4, 1, $4, '', '', 1)",
+		}[table]
+		if _, err := d.exec(ctx, "INSERT INTO "+table+" (id, user_id, expires_at, "+columns, some, userID, until, some[:]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func TestAttack_246_CleanRemovesWhatIsDueInSmallBatches(t *testing.T) {
@@ -91,7 +108,7 @@ func TestAttack_246_CleanRemovesWhatIsDueInSmallBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		want, batches := map[string]int{}, map[string]int{}
-		for _, table := range []string{"sessions", "flows", "codes", "grants", "used_assertions", "short_lived", "rate_limits", "revocations", "status_entries"} {
+		for _, table := range []string{"sessions", "flows", "codes", "grants", "used_assertions", "short_lived", "rate_limits", "revocations", "status_entries", "proofs", "sign_ins", "remembered_devices"} {
 			want[table], batches[table] = each, 3 // 3 + 3 + 1
 		}
 		want["sessions"]++ // the world's own is old

@@ -14,7 +14,7 @@ const (
   c.visible_groups, c.home_uri, c.logo_uri, c.policy_uri, c.terms_uri, c.id_token_algorithm, c.first_party,
   c.require_pkce, c.require_par, c.rotate_refresh, c.token_endpoint_audience, c.access_token_lifetime,
   c.id_token_lifetime, c.refresh_idle, c.refresh_absolute, c.demo, c.disabled_at, c.updated_at,
-  c.backchannel_logout_uri, c.backchannel_logout_session_required,
+  c.backchannel_logout_uri, c.backchannel_logout_session_required, c.required_acr,
   COALESCE((SELECT string_agg(p.name, ' ') FROM client_permissions cp JOIN permissions p ON p.id = cp.permission_id
     WHERE cp.client_id = c.id), '')`
 	fromClients = ` FROM clients c LEFT JOIN apis a ON a.id = c.api_id`
@@ -39,7 +39,7 @@ func clientDest(c *accounts.Client) []any {
 		&c.HomeURI, &c.LogoURI, &c.PolicyURI, &c.TermsURI, &c.IDTokenAlgorithm, &c.FirstParty,
 		&c.RequirePKCE, &c.RequirePAR, &c.RotateRefresh, &c.TokenEndpointAudience, &c.AccessTokenLifetime,
 		&c.IDTokenLifetime, &c.RefreshIdle, &c.RefreshAbsolute, &c.Demo, &c.DisabledAt, &c.UpdatedAt,
-		&c.BackchannelLogoutURI, &c.BackchannelLogoutSessionRequired,
+		&c.BackchannelLogoutURI, &c.BackchannelLogoutSessionRequired, &c.RequiredACR,
 		(*words)(&c.Permissions),
 	}
 }

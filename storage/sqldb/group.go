@@ -15,24 +15,26 @@ const (
 	insertGroup = `INSERT INTO groups (id, name, name_key, description, created_at)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
 
-	groupColumns = `g.id, g.name, g.name_key, g.description, g.created_at,
+	groupColumns = `g.id, g.name, g.name_key, g.description, g.second_factor, g.created_at,
   (SELECT count(*) FROM group_members m WHERE m.group_id = g.id AND (m.ends_at = 0 OR m.ends_at > $1)),
   COALESCE((SELECT string_agg(p.name, ' ') FROM group_permissions gp JOIN permissions p ON p.id = gp.permission_id
     WHERE gp.group_id = g.id), '')`
 	groupByName = `SELECT ` + groupColumns + ` FROM groups g WHERE g.name_key = $2`
 	listGroups  = `SELECT ` + groupColumns + ` FROM groups g ORDER BY g.name_key`
 
-	updateGroup = `UPDATE groups SET name = $2, name_key = $3, description = $4 WHERE id = $1`
-	deleteGroup = `DELETE FROM groups WHERE id = $1`
+	updateGroup  = `UPDATE groups SET name = $2, name_key = $3, description = $4 WHERE id = $1`
+	demandFactor = `UPDATE groups SET second_factor = $2 WHERE id = $1`
+	deleteGroup  = `DELETE FROM groups WHERE id = $1`
 )
 
 func scanGroup(row scanner, g *accounts.Group) error {
-	err := row.Scan(&g.ID, &g.Name, &g.NameKey, &g.Description, &g.CreatedAt, &g.Members, (*words)(&g.Permissions))
+	err := row.Scan(&g.ID, &g.Name, &g.NameKey, &g.Description, &g.SecondFactor, &g.CreatedAt, &g.Members, (*words)(&g.Permissions))
 	slices.Sort(g.Permissions)
 	return err
 }
 
-// InsertGroup implements accounts.GroupStore.
+// InsertGroup implements accounts.GroupStore. A new group demands nothing: nodes need
+// not be told of it.
 func (d *DB) InsertGroup(ctx context.Context, g *accounts.Group) error {
 	if err := d.inserted(ctx, insertGroup, g.ID, g.Name, g.NameKey, g.Description, g.CreatedAt); err != nil {
 		return fmt.Errorf("insert group: %w", err)
@@ -79,6 +81,17 @@ func (d *DB) UpdateGroup(ctx context.Context, g *accounts.Group) error {
 	})
 	if err != nil {
 		return fmt.Errorf("update group: %w", err)
+	}
+	return nil
+}
+
+// DemandFactor implements accounts.GroupStore.
+func (d *DB) DemandFactor(ctx context.Context, groupID id.ID, must bool) error {
+	err := d.changing(ctx, func(ctx context.Context) error {
+		return d.touched(ctx, demandFactor, groupID, must)
+	})
+	if err != nil {
+		return fmt.Errorf("demand a second factor: %w", err)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (h *hotPath) operations() map[string]func(ctx context.Context) error {
 	w, hash := h.w, h.grant.Refresh.Hash
 	return map[string]func(context.Context) error{
 		"SessionStanding": func(ctx context.Context) error {
-			_, err := h.SessionStanding(ctx, w.Session.TokenHash, w.Client.ID, h.code.Scopes, w.At)
+			_, err := h.SessionStanding(ctx, w.Session.TokenHash, w.Client.ID, nil, w.At)
 			return err
 		},
 		"CodeStanding": func(ctx context.Context) error {

@@ -22,12 +22,14 @@ func hotTexts(d *DB) map[string][]any {
 		flowByID: {i}, updateFlow: {i, true, at, "sub", at, at},
 		getShortLived: {"", at}, deleteShortLived: {""},
 		giveBackLimit: {"", at, at, at}, refusedUntil: {""}, cutLimit: {"", at},
-		sessionStanding: {b, at, i, []string{"a", "b"}},
-		d.either(codeStandingPostgres, codeStandingSQLite):   {i, at},
-		d.either(grantStandingPostgres, grantStandingSQLite): {i, at},
+		sessionHeld: {b, at, i, []string{"a", "b"}},
+		d.either(sessionStandingPostgres, sessionStandingSQLite): {b, at, i},
+		d.either(codeStandingPostgres, codeStandingSQLite):       {i, at},
+		d.either(grantStandingPostgres, grantStandingSQLite):     {i, at},
 		audiencesOf: {[]string{"a", "b"}, []string{"a"}},
 		d.either(userStandingPostgres, userStandingSQLite): {"sub", at},
-		d.either(grantPersonPostgres, grantPersonSQLite):   {i, true, at},
+		d.either(grantMemberPostgres, grantMemberSQLite):   {i, at},
+		grantPerson: {i},
 	}
 	for where, arg := range map[string]any{
 		"id = $3": i, "user_id = $3": i, "client_id = $3": i, "session_id IN ids($3)": []id.ID{i},

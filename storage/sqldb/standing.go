@@ -1,8 +1,11 @@
 package sqldb
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,38 +19,55 @@ import (
 var _ granting.StandingStore = (*DB)(nil)
 
 // standingColumns is how many columns the widest standing has.
-const standingColumns = 72
+const standingColumns = 64
 
 // SessionStanding implements granting.StandingStore.
-func (d *DB) SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, scopes []string, now int64) (*granting.Standing, error) {
+func (d *DB) SessionStanding(ctx context.Context, tokenHash []byte, clientID id.ID, names []string, now int64) (*granting.Standing, error) {
 	var r standingRow
-	dest := r.dest(make([]any, 0, standingColumns))
-	args := []any{tokenHash, now, clientID, scopes}
-	err := d.queryRow(ctx, sessionStanding, args, dest...)
+	dest := append(make([]any, 0, standingColumns), &r.mark.Position, &r.mark.Change)
+	dest = r.rest(dest)
+	text, args := d.either(sessionStandingPostgres, sessionStandingSQLite), []any{tokenHash, now, clientID}
+	var held string
+	if len(names) > 0 {
+		text, args, dest[len(dest)-1] = sessionHeld, append(args, names), &held
+	}
+	dest = demandedDest(dest, &r.user)
+	err := d.queryRow(ctx, text, args, dest...)
 	if err != nil {
 		return nil, fmt.Errorf("session standing: %w", err)
 	}
-	return r.standing()
+	s := r.standing()
+	if s.Held, err = heldLines(held); err != nil {
+		return nil, fmt.Errorf("session standing: %w", err)
+	}
+	return s, nil
 }
 
 // CodeStanding implements granting.StandingStore.
 func (d *DB) CodeStanding(ctx context.Context, grantID id.ID, now int64) (*granting.Code, *granting.Grant, *granting.Standing, error) {
 	var (
-		r    standingRow
-		code granting.Code
-		g    granting.Grant
+		r        standingRow
+		code     granting.Code
+		redeemed bool
 	)
-	dest := append(make([]any, 0, standingColumns), &r.mark.Position, &r.mark.Change)
-	dest = r.rest(fullGrantDest(codeDest(dest, &code), &g))
+	dest := append(make([]any, 0, standingColumns), &r.mark.Position, &r.mark.Change, &redeemed)
+	dest = r.rest(codeDest(dest, &code))
 	err := d.queryRow(ctx, d.either(codeStandingPostgres, codeStandingSQLite), []any{grantID, now}, dest...)
+	if errors.Is(err, accounts.ErrNotFound) { // perhaps it has been cleaned away
+		g, s, err := d.GrantStanding(ctx, grantID, now)
+		return nil, g, s, err
+	}
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("code standing: %w", err)
 	}
-	s, err := r.standing()
+	if !redeemed {
+		return &code, nil, r.standing(), nil
+	}
+	g, _, err := d.GrantStanding(ctx, grantID, now)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("code standing: %w", err)
 	}
-	return present(&code, code.GrantID), present(&g, g.ID), s, nil
+	return &code, g, r.standing(), nil
 }
 
 // GrantStanding implements granting.StandingStore.
@@ -62,11 +82,7 @@ func (d *DB) GrantStanding(ctx context.Context, grantID id.ID, now int64) (*gran
 	if err != nil {
 		return nil, nil, fmt.Errorf("grant standing: %w", err)
 	}
-	s, err := r.standing()
-	if err != nil {
-		return nil, nil, fmt.Errorf("grant standing: %w", err)
-	}
-	return &g, s, nil
+	return &g, r.standing(), nil
 }
 
 // Audiences implements granting.StandingStore.
@@ -117,32 +133,24 @@ type standingRow struct {
 	session accounts.Session
 	user    accounts.User
 	consent accounts.Consent
-	held    string
-}
-
-func (r *standingRow) dest(dest []any) []any {
-	return r.rest(append(dest, &r.mark.Position, &r.mark.Change))
+	groups  []granting.Membership
 }
 
 // rest are the destinations of the columns with which each person's standing
 // ends.
 func (r *standingRow) rest(dest []any) []any {
 	dest = gateConsentDest(gateUserDest(gateSessionDest(dest, &r.session), &r.user), &r.consent)
-	return append(dest, &r.held)
+	return append(dest, (*memberships)(&r.groups))
 }
 
-func (r *standingRow) standing() (*granting.Standing, error) {
-	held, err := heldLines(r.held)
-	if err != nil {
-		return nil, err
-	}
+func (r *standingRow) standing() *granting.Standing {
 	return &granting.Standing{
 		Mark:    r.mark,
 		User:    present(&r.user, r.user.ID),
 		Session: present(&r.session, r.session.ID),
 		Consent: present(&r.consent, r.consent.UserID),
-		Held:    held,
-	}, nil
+		Groups:  r.groups,
+	}
 }
 
 // present returns nil for what an outer join did not find.
@@ -151,6 +159,15 @@ func present[T any](v *T, key id.ID) *T {
 		return nil
 	}
 	return v
+}
+
+// hexID reads the id from hexadecimal digits.
+func hexID(i *id.ID, digits string) error {
+	if len(digits) != hex.EncodedLen(len(i)) {
+		return fmt.Errorf("an id of %d digits", len(digits))
+	}
+	_, err := hex.Decode(i[:], []byte(digits))
+	return err
 }
 
 // heldLines reads a permission and the end of a membership a line, and sorts by
@@ -175,27 +192,35 @@ func heldLines(text string) ([]granting.Held, error) {
 			held[n].EndsAt = endsAt
 		}
 	}
-	slices.SortFunc(held, byPermission)
+	slices.SortFunc(held, func(a, b granting.Held) int { return cmp.Compare(a.Permission, b.Permission) })
 	return held, nil
 }
 
-func byPermission(a, b granting.Held) int { return cmp.Compare(a.Permission, b.Permission) }
-
-// permissionLines reads one permission a line, with its API.
-func permissionLines(text string) ([]granting.Held, error) {
+// permissionLines reads one permission a line, with its groups and its API.
+func permissionLines(text string) ([]granting.Permission, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var permissions []granting.Held
+	var permissions []granting.Permission
 	for line := range strings.SplitSeq(text, "\n") {
 		name, rest, _ := strings.Cut(line, "\t")
+		groups, rest, _ := strings.Cut(rest, "\t")
 		api, err := audienceLine(rest)
 		if err != nil {
 			return nil, err
 		}
-		permissions = append(permissions, granting.Held{Permission: name, API: api})
+		p := granting.Permission{Permission: name, API: api}
+		for digits := range strings.FieldsSeq(groups) {
+			var group id.ID
+			if err := hexID(&group, digits); err != nil {
+				return nil, fmt.Errorf("sqldb: groups of the permission %q: %w", name, err)
+			}
+			p.Groups = append(p.Groups, group)
+		}
+		slices.SortFunc(p.Groups, func(a, b id.ID) int { return bytes.Compare(a[:], b[:]) })
+		permissions = append(permissions, p)
 	}
-	slices.SortFunc(permissions, byPermission)
+	slices.SortFunc(permissions, func(a, b granting.Permission) int { return cmp.Compare(a.Permission, b.Permission) })
 	return permissions, nil
 }
 

@@ -6,9 +6,9 @@ import (
 )
 
 // The columns of what a standing joins, and the destinations they are scanned
-// into, side by side because their order must agree. Each that cannot hold NULL
-// in its table is read through COALESCE, so that the same text serves a row that
-// an outer join did not find: its id is then zero.
+// into, side by side because their order must agree. Of people, sessions and consents,
+// each that cannot hold NULL in its table is read through COALESCE, so that the same
+// text serves a row that an outer join did not find: its id is then zero.
 //
 // A standing reads of a person, a session and a consent what the gate decides by and
 // what claims tell: gate...Columns. Who wants the whole row reads the others as well.
@@ -18,9 +18,19 @@ const (
   COALESCE(u.email_verified, false), COALESCE(u.name, ''), COALESCE(u.profile, '{}'), COALESCE(u.superuser, false),
   COALESCE(u.banned_at, 0), COALESCE(u.valid_from, 0), COALESCE(u.updated_at, 0)`
 	standingUserColumns = gateUserColumns + `, COALESCE(u.username_key, ''), COALESCE(u.email_key, ''),
-  COALESCE(u.password_hash, ''), COALESCE(u.staff, false), COALESCE(u.demo, false), COALESCE(u.created_at, 0),
-  COALESCE(u.last_sign_in_at, 0)`
+  COALESCE(u.password_hash, ''), COALESCE(u.demo, false), COALESCE(u.created_at, 0),
+  COALESCE(u.last_sign_in_at, 0), ` + demandedColumns + `, COALESCE(u.terms_accepted_at, 0),
+  COALESCE(u.password_changed_at, 0)`
+	// What decides what is asked of a person before a code is issued.
+	demandedColumns = `COALESCE(u.required_actions, ''), COALESCE(u.terms_version, ''), COALESCE(u.delete_at, 0),
+  COALESCE(u.staff, false)`
 )
+
+// personColumns are gateUserColumns of a person who is there: each COALESCE costs
+// PostgreSQL an expression to prepare, at each execution.
+const personColumns = `u.id, u.sub, u.username, u.email,
+  u.email_verified, u.name, u.profile, u.superuser,
+  u.banned_at, u.valid_from, u.updated_at`
 
 func gateUserDest(dest []any, u *accounts.User) []any {
 	return append(dest, &u.ID, &u.Subject, &u.Username, &u.Email,
@@ -29,9 +39,16 @@ func gateUserDest(dest []any, u *accounts.User) []any {
 }
 
 func standingUserDest(dest []any, u *accounts.User) []any {
-	return append(gateUserDest(dest, u), &u.UsernameKey, &u.EmailKey,
-		&u.PasswordHash, &u.Staff, &u.Demo, &u.CreatedAt,
+	dest = append(gateUserDest(dest, u), &u.UsernameKey, &u.EmailKey,
+		&u.PasswordHash, &u.Demo, &u.CreatedAt,
 		&u.LastSignInAt)
+	return append(demandedDest(dest, u), &u.TermsAcceptedAt,
+		&u.PasswordChangedAt)
+}
+
+func demandedDest(dest []any, u *accounts.User) []any {
+	return append(dest, (*actions)(&u.RequiredActions), &u.TermsVersion, &u.DeleteAt,
+		&u.Staff)
 }
 
 const (
@@ -66,10 +83,10 @@ func consentDest(dest []any, k *accounts.Consent) []any {
 	return append(gateConsentDest(dest, k), &k.ClientID, &k.GrantedAt, &k.UpdatedAt)
 }
 
-const codeColumns = `c.grant_id, c.secret_hash, c.client_id, c.user_id, c.session_id, COALESCE(c.redirect_uri, ''),
-  COALESCE(c.challenge, ''), COALESCE(c.nonce, ''), COALESCE(c.scopes, ''), COALESCE(c.resources, ''),
-  COALESCE(c.claims, ''), COALESCE(c.rev, 0), COALESCE(c.auth_time, 0), COALESCE(c.amr, ''), COALESCE(c.acr, ''),
-  COALESCE(c.created_at, 0), COALESCE(c.expires_at, 0)`
+const codeColumns = `c.grant_id, c.secret_hash, c.client_id, c.user_id, c.session_id, c.redirect_uri,
+  c.challenge, c.nonce, c.scopes, c.resources,
+  c.claims, c.rev, c.auth_time, c.amr, c.acr,
+  c.created_at, c.expires_at`
 
 func codeDest(dest []any, c *granting.Code) []any {
 	return append(dest, &c.GrantID, &c.SecretHash, &c.ClientID, &c.UserID,
@@ -79,18 +96,18 @@ func codeDest(dest []any, c *granting.Code) []any {
 		&c.CreatedAt, &c.ExpiresAt)
 }
 
-const grantColumns = `g.id, g.user_id, g.client_id, g.session_id, COALESCE(g.offline, false), COALESCE(g.scopes, ''),
-  COALESCE(g.resources, ''), COALESCE(g.created_at, 0), COALESCE(g.ended_at, 0), COALESCE(g.end_reason, '')`
+const grantColumns = `g.id, g.user_id, g.client_id, g.session_id, g.offline, g.scopes,
+  g.resources, g.created_at, g.ended_at, g.end_reason`
 
 func grantDest(dest []any, g *accounts.Grant) []any {
 	return append(dest, &g.ID, &g.UserID, &g.ClientID, &g.SessionID,
 		&g.Offline, (*words)(&g.Scopes), (*words)(&g.Resources), &g.CreatedAt, &g.EndedAt, &g.EndReason)
 }
 
-const fullGrantColumns = grantColumns + `, g.code_hash, COALESCE(g.challenge, ''), COALESCE(g.claims, ''),
-  COALESCE(g.rev, 0), COALESCE(g.auth_time, 0), COALESCE(g.amr, ''), COALESCE(g.acr, ''),
-  g.refresh_hash, COALESCE(g.refresh_generation, 0), COALESCE(g.refresh_recent, ''),
-  COALESCE(g.refresh_idle_ends_at, 0), COALESCE(g.refresh_expires_at, 0), COALESCE(g.purge_at, 0)`
+const fullGrantColumns = grantColumns + `, g.code_hash, g.challenge, g.claims,
+  g.rev, g.auth_time, g.amr, g.acr,
+  g.refresh_hash, g.refresh_generation, g.refresh_recent,
+  g.refresh_idle_ends_at, g.refresh_expires_at, g.purge_at`
 
 func fullGrantDest(dest []any, g *granting.Grant) []any {
 	return append(grantDest(dest, &g.Grant), &g.CodeHash, &g.Challenge, &g.Claims,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
@@ -111,6 +112,29 @@ func (l *list) Scan(v any) error {
 		return nil
 	}
 	return json.Unmarshal([]byte(text), (*[]string)(l))
+}
+
+// actions is a list of required actions.
+type actions []accounts.Action
+
+// Value implements driver.Valuer.
+func (a actions) Value() (driver.Value, error) {
+	l := make([]string, len(a))
+	for i, action := range a {
+		l[i] = string(action)
+	}
+	return jsonText(l), nil
+}
+
+// Scan implements sql.Scanner.
+func (a *actions) Scan(v any) error {
+	var l list
+	err := l.Scan(v)
+	*a = nil
+	for _, action := range l {
+		*a = append(*a, accounts.Action(action))
+	}
+	return err
 }
 
 // words is a column of names without spaces (scopes, amr), kept with spaces

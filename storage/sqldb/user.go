@@ -16,8 +16,10 @@ var (
 
 const (
 	insertUser = `INSERT INTO users (id, sub, username, username_key, email, email_key, email_verified, password_hash,
-  name, profile, staff, superuser, demo, banned_at, created_at, updated_at, last_sign_in_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`
+  name, profile, staff, superuser, demo, banned_at, created_at, updated_at, last_sign_in_at, required_actions,
+  terms_version, terms_accepted_at, password_changed_at, delete_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+ON CONFLICT DO NOTHING`
 
 	// The counter's row is in the same statement: its position is the rev of a
 	// session whose proof is this row's password (L2, L9).
@@ -32,7 +34,8 @@ WHERE h.id = 1 AND u.email_key = $1 AND u.email_verified AND u.email_key <> ''`
 	// The sub is what tokens and ledger rows name: it never changes.
 	updateUser = `UPDATE users SET username = $2, username_key = $3, email = $4, email_key = $5, email_verified = $6,
   password_hash = $7, name = $8, profile = $9, staff = $10, superuser = $11, demo = $12, banned_at = $13,
-  updated_at = $14, last_sign_in_at = $15
+  updated_at = $14, last_sign_in_at = $15, required_actions = $16, terms_version = $17, terms_accepted_at = $18,
+  password_changed_at = $19, delete_at = $20
 WHERE id = $1`
 	deleteUser = `DELETE FROM users WHERE id = $1`
 
@@ -51,7 +54,8 @@ func (d *DB) InsertUser(ctx context.Context, u *accounts.User) error {
 		}
 		return d.inserted(ctx, insertUser, u.ID, u.Subject, u.Username, u.UsernameKey, u.Email, u.EmailKey,
 			u.EmailVerified, u.PasswordHash, u.Name, object{u.Profile}, u.Staff, u.Superuser, u.Demo, u.BannedAt,
-			u.CreatedAt, u.UpdatedAt, u.LastSignInAt)
+			u.CreatedAt, u.UpdatedAt, u.LastSignInAt, actions(u.RequiredActions),
+			u.TermsVersion, u.TermsAcceptedAt, u.PasswordChangedAt, u.DeleteAt)
 	})
 	if err != nil {
 		return fmt.Errorf("insert user: %w", err)
@@ -99,7 +103,8 @@ func (d *DB) oneUser(ctx context.Context, text, sub string) (*accounts.User, err
 func (d *DB) UpdateUser(ctx context.Context, u *accounts.User) error {
 	err := d.touched(ctx, updateUser, u.ID, u.Username, u.UsernameKey, u.Email, u.EmailKey, u.EmailVerified,
 		u.PasswordHash, u.Name, object{u.Profile}, u.Staff, u.Superuser, u.Demo, u.BannedAt,
-		u.UpdatedAt, u.LastSignInAt)
+		u.UpdatedAt, u.LastSignInAt, actions(u.RequiredActions),
+		u.TermsVersion, u.TermsAcceptedAt, u.PasswordChangedAt, u.DeleteAt)
 	if err != nil {
 		return fmt.Errorf("update user: %w", err)
 	}

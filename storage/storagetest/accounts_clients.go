@@ -29,7 +29,7 @@ func fullClient(clientID string) *accounts.Client {
 		OptionalScopes: []string{"posts:add"}, VisibleGroups: []string{"The Editors", "*"},
 		HomeURI: "https://a.example", LogoURI: "https://a.example/l", PolicyURI: "https://a.example/p",
 		TermsURI: "https://a.example/t", IDTokenAlgorithm: "ES256", FirstParty: true, RequirePKCE: true,
-		RequirePAR: true, RotateRefresh: true, TokenEndpointAudience: true, AccessTokenLifetime: 1,
+		RequirePAR: true, RotateRefresh: true, RequiredACR: accounts.ACRTwoFactors, TokenEndpointAudience: true, AccessTokenLifetime: 1,
 		IDTokenLifetime: 2, RefreshIdle: 3, RefreshAbsolute: 4, Demo: true, DisabledAt: 5, CreatedAt: 6, UpdatedAt: 7,
 	}
 }

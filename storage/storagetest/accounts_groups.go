@@ -49,19 +49,21 @@ func groupKept(t *testing.T, s Identity) {
 	again := *g
 	again.ID = id.New()
 	wantError(t, s.InsertGroup(ctx, &again), accounts.ErrConflict)
-	g.Name, g.NameKey, g.Description = "Writers", "writers", "They write"
+	must(t, s.DemandFactor(ctx, g.ID, true))
+	g.Name, g.NameKey, g.Description = "Writers", "writers", "They write" // and knows nothing of the factor
 	must(t, s.UpdateGroup(ctx, g))
 	_, err = s.GroupByName(ctx, "editors")
 	wantError(t, err, accounts.ErrNotFound)
 	newGroup(t, s, "a")
 	list, err := s.ListGroups(ctx)
 	must(t, err)
-	if len(list) != 2 || list[0].NameKey != "a" || list[1].Name != "Writers" {
+	if len(list) != 2 || list[0].NameKey != "a" || list[1].Name != "Writers" || !list[1].SecondFactor {
 		t.Errorf("groups %+v", list)
 	}
 	must(t, s.DeleteGroup(ctx, g.ID))
 	wantError(t, s.DeleteGroup(ctx, g.ID), accounts.ErrNotFound)
 	wantError(t, s.UpdateGroup(ctx, g), accounts.ErrNotFound)
+	wantError(t, s.DemandFactor(ctx, g.ID, true), accounts.ErrNotFound)
 }
 
 func membership(t *testing.T, s Identity) {

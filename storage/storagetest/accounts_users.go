@@ -21,6 +21,8 @@ func fullUser(name string) *accounts.User {
 		PasswordHash: "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA", Name: "Ünïcode 名前",
 		Profile: accounts.Profile{Locale: "de", PhoneVerified: true, Address: &accounts.Address{Country: "Österreich"}},
 		Staff:   true, Superuser: true, Demo: true, BannedAt: 1, CreatedAt: 2, UpdatedAt: 3, LastSignInAt: 4,
+		RequiredActions: []accounts.Action{accounts.ActionChangePassword, accounts.ActionAcceptTerms},
+		TermsVersion:    "2026-11", TermsAcceptedAt: 5, PasswordChangedAt: 6, DeleteAt: 7,
 	}
 }
 

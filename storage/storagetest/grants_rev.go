@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,40 +29,22 @@ func standingPosition(t *testing.T, w *World) {
 	}
 }
 
-// OneSnapshot gives and takes a permission, each time with a row of the ledger,
-// while standings are read: each must show the permission exactly if its position
-// is that of a row with which it was given (L9).
+// OneSnapshot changes, each time with a step of the counters, what standings are read
+// for, while they are read: each must show exactly the state of its own count (L9).
+// What nodes remember rests on it (L10).
 func OneSnapshot(t *testing.T, open Nodes) {
 	nodes := open(t, 2)
 	w := NewWorld(t, nodes[0])
+	t.Run("membership", func(t *testing.T) { oneSnapshotOfMembers(t, w, nodes) })
+	t.Run("permission of a group", func(t *testing.T) { oneSnapshotOfGroups(t, w, nodes) })
+}
+
+// oneSnapshotOfMembers moves the position with each change.
+func oneSnapshotOfMembers(t *testing.T, w *World, nodes []GrantBackend) {
 	group := w.AddGroup(t, "editors of posts", "posts:add")
 	g := w.Grant("openid posts:add")
 	mustRedeem(t, w, g)
 	start := w.standing(t, nil).Position
-
-	stop, read := make(chan struct{}), atomic.Int64{}
-	var readers sync.WaitGroup
-	for i := range 4 {
-		readers.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				_, s, err := nodes[i%len(nodes)].GrantStanding(t.Context(), g.ID, w.At)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if given := (s.Position-start)%2 == 1; given != (len(s.Held) == 1) {
-					t.Errorf("at position %d after the start: held %v", s.Position-start, s.Held)
-					return
-				}
-				read.Add(1)
-			}
-		})
-	}
 	change := func(f func(ctx context.Context) error) {
 		t.Helper()
 		err := w.InTx(t.Context(), func(ctx context.Context) error {
@@ -74,7 +57,13 @@ func OneSnapshot(t *testing.T, open Nodes) {
 			t.Error(err)
 		}
 	}
-	for range size(100, 10_000) {
+	whileReading(t, nodes, func(s GrantBackend) (int64, bool, error) {
+		_, st, err := s.GrantStanding(t.Context(), g.ID, w.At)
+		if err != nil {
+			return 0, false, err
+		}
+		return st.Position - start, len(st.Groups) == 1, nil
+	}, func() {
 		change(func(ctx context.Context) error {
 			_, _, err := w.AddMember(ctx, group.ID, w.User.ID, 0, w.At)
 			return err
@@ -83,10 +72,65 @@ func OneSnapshot(t *testing.T, open Nodes) {
 			_, err := w.RemoveMember(ctx, group.ID, w.User.ID, w.At)
 			return err
 		})
+	})
+}
+
+// oneSnapshotOfGroups moves the change with each change.
+func oneSnapshotOfGroups(t *testing.T, w *World, nodes []GrantBackend) {
+	group := w.AddGroup(t, "readers of posts")
+	name := []string{"posts:read"}
+	permissions, err := w.PermissionsByName(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := w.standing(t, nil).Change
+	whileReading(t, nodes, func(s GrantBackend) (int64, bool, error) {
+		c, err := s.Audiences(t.Context(), name, nil)
+		if err != nil {
+			return 0, false, err
+		}
+		return c.Change - start, len(c.Permissions[0].Groups) == 1, nil
+	}, func() {
+		_, granted := w.GrantPermission(t.Context(), group.ID, permissions[name[0]].ID)
+		_, taken := w.RevokePermission(t.Context(), group.ID, permissions[name[0]].ID)
+		if err := errors.Join(granted, taken); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// whileReading calls swap, which gives something and takes it again with a step each,
+// many times, while others read: what was given must be seen exactly after odd steps.
+func whileReading(t *testing.T, nodes []GrantBackend, read func(s GrantBackend) (steps int64, given bool, err error), swap func()) {
+	stop, count := make(chan struct{}), atomic.Int64{}
+	var readers sync.WaitGroup
+	for i := range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				steps, given, err := read(nodes[i%len(nodes)])
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if given != (steps%2 == 1) {
+					t.Errorf("%d steps after the start: given %v", steps, given)
+					return
+				}
+				count.Add(1)
+			}
+		})
+	}
+	for range size(100, 10_000) {
+		swap()
 	}
 	close(stop)
 	readers.Wait()
-	if read.Load() == 0 {
+	if count.Load() == 0 {
 		t.Fatal("nothing was read")
 	}
 }

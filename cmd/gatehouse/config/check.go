@@ -161,6 +161,9 @@ func (c *Config) check() error {
 	if c.DatabaseURL != "" && len(c.Secrets) == 0 {
 		return errors.New("a database URL is given and no secret: set GATEHOUSE_SECRET_FILE (or GATEHOUSE_SECRET) to the same 32 random bytes on every node (make them with: openssl rand -base64 32)")
 	}
+	if err := c.checkMail(); err != nil {
+		return err
+	}
 	if err := c.checkPeople(); err != nil {
 		return err
 	}

@@ -46,11 +46,16 @@ type Config struct {
 	// OutboundPrivate lets apps and receivers be told things at private addresses.
 	OutboundPrivate bool
 	BrandName       string
+	Brand           Brand
 	TemplatesDir    string // replaces ours by name; empty for none
 	// DemoAppPort and DemoAPIPort are those of the demo app and API.
 	DemoAppPort, DemoAPIPort int
+	// Dev is set by `gatehouse dev`: mails go to a page of its own.
+	Dev bool
 	// People is about accounts.
 	People People
+	// Mail is how people are told.
+	Mail Mail
 	// Guard is for `gatehouse guard` alone.
 	Guard Guard
 }
@@ -79,7 +84,9 @@ type Flags struct {
 	DemoAppPort         string `name:"demo-app-port" placeholder:"PORT" group:"settings" help:"Port of the demo app of dev (8401)."`
 	DemoAPIPort         string `name:"demo-api-port" placeholder:"PORT" group:"settings" help:"Port of the demo API of dev (8402)."`
 
+	BrandFlags  `embed:""`
 	PeopleFlags `embed:""`
+	MailFlags   `embed:""`
 
 	// Guard is what the command guard was given.
 	Guard GuardFlags `kong:"-"`

@@ -31,7 +31,7 @@ type setting struct {
 }
 
 func settings(f Flags) []setting {
-	return append([]setting{
+	return slices.Concat([]setting{
 		{name: "data_dir", flag: f.DataDir, otherwise: "data", apply: (*Config).setDataDir},
 		{name: "issuer", flag: f.Issuer, apply: (*Config).setIssuer},
 		{name: "listen", flag: f.Listen, apply: (*Config).setListen},
@@ -76,7 +76,7 @@ func settings(f Flags) []setting {
 			apply: oneOf(func(c *Config) *string { return &c.Guard.Login }, "required", "optional"),
 		},
 		{name: "guard_keep_token", flag: f.Guard.keepToken(), apply: (*Config).setGuardKeepToken},
-	}, peopleSettings(f.PeopleFlags)...)
+	}, brandSettings(f.BrandFlags), peopleSettings(f.PeopleFlags), mailSettings(f.MailFlags))
 }
 
 // layer is one source of settings: name to value, and how it calls a name.

@@ -1,0 +1,171 @@
+package accounts
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	zxcvbn "github.com/ccojocar/zxcvbn-go"
+	"github.com/ccojocar/zxcvbn-go/frequency"
+	"github.com/ccojocar/zxcvbn-go/match"
+	"github.com/ccojocar/zxcvbn-go/matching"
+	"github.com/ccojocar/zxcvbn-go/scoring"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	// measured is how much of a password is looked at: the work grows with the third
+	// power of its length.
+	measured = 64
+	// fewestLetters is what makes a part of a name worth looking for.
+	fewestLetters = 3
+	mostNames     = 32
+)
+
+// strength returns a score from 0 to 4 for a password, and why it is not higher.
+//
+// The measure is zxcvbn's, on what guessers would make of the password: what is
+// repeated counts once, and letters that were replaced by digits and signs are put
+// back. zxcvbn could do the latter itself, by trying all combinations, for seconds
+// on a password made to that end.
+func strength(password string, names []string) (score int, reason string) {
+	text := plainLetters(password)
+	words := nameWords(names)
+	score, reason = 5, ""
+	try := func(candidate, because string) {
+		r := zxcvbn.PasswordStrength(candidate, words, matching.FilterL33tMatcher)
+		if r.Score < score {
+			score, reason = r.Score, because
+			if because == "" {
+				reason = mainly(r, len(candidate), words)
+			}
+		}
+	}
+	for _, form := range unleeted(text) {
+		try(form, "")
+	}
+	if block := period(text); block < len(text) {
+		try(text[:block], PasswordRepeats)
+	}
+	return score, reason
+}
+
+// mainly says what most of a password was made of.
+func mainly(r scoring.MinEntropyMatch, length int, names []string) string {
+	parts := map[string]int{}
+	for _, m := range r.MatchSequence {
+		parts[patternReason(m, names)] += m.J - m.I + 1
+	}
+	best := PasswordGuessable
+	for _, reason := range []string{PasswordIsName, PasswordRepeats, PasswordSequence, PasswordKeyboard} {
+		if 2*parts[reason] >= length && parts[reason] > parts[best] {
+			best = reason
+		}
+	}
+	return best
+}
+
+func patternReason(m match.Match, names []string) string {
+	switch {
+	case slices.Contains(names, strings.ToLower(m.Token)): // from whichever list
+		return PasswordIsName
+	case m.Pattern == "repeat":
+		return PasswordRepeats
+	case m.Pattern == "sequence":
+		return PasswordSequence
+	case m.Pattern == "spatial":
+		return PasswordKeyboard
+	}
+	return ""
+}
+
+// plainLetters returns the beginning of a password in ASCII, one byte for each
+// character: zxcvbn mixes up bytes and characters beyond it. Accents are taken off.
+// A letter of another script stands for one of 26, which keeps what repeats and
+// counts its strength rather too low.
+func plainLetters(password string) string {
+	var b strings.Builder
+	for _, r := range norm.NFKD.String(clipRunes(password, MaxPassword)) {
+		switch {
+		case b.Len() == measured:
+			return b.String()
+		case r < 0x20 || r == 0x7f:
+			b.WriteByte(' ')
+		case r < utf8.RuneSelf:
+			b.WriteByte(byte(r))
+		case !unicode.Is(unicode.M, r):
+			b.WriteByte(byte('a' + r%26))
+		}
+	}
+	return b.String()
+}
+
+func clipRunes(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// unleeted returns the text, and the texts in which signs have become the letters
+// that they look like.
+func unleeted(text string) []string {
+	forms := []string{text}
+	for _, one := range []string{"i", "l"} {
+		form := strings.NewReplacer("4", "a", "@", "a", "8", "b", "(", "c", "3", "e", "6", "g", "9", "g",
+			"1", one, "!", one, "|", one, "0", "o", "$", "s", "5", "s", "7", "t", "+", "t", "2", "z").Replace(text)
+		if !slices.Contains(forms, form) {
+			forms = append(forms, form)
+		}
+	}
+	return forms
+}
+
+// period returns the length of the shortest beginning whose repetition the text
+// is, at least twice (its end may be cut); the text's length if there is none.
+func period(text string) int {
+	n := len(text)
+	border := make([]int, n+1) // of each beginning: the longest end that is a beginning too
+	for i, j := 1, 0; i < n; i++ {
+		for j > 0 && text[i] != text[j] {
+			j = border[j]
+		}
+		if text[i] == text[j] {
+			j++
+		}
+		border[i+1] = j
+	}
+	if p := n - border[n]; 2*p <= n {
+		return p
+	}
+	return n
+}
+
+// nameWords are the parts of an account's names that somebody would guess first.
+func nameWords(names []string) []string {
+	var words []string
+	for _, name := range names {
+		folded := strings.ToLower(plainLetters(name))
+		split := strings.FieldsFunc(folded, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		for _, w := range append(split, folded, strings.Join(split, "")) {
+			if len(w) >= fewestLetters && len(words) < mostNames && !slices.Contains(words, w) {
+				words = append(words, w)
+			}
+		}
+	}
+	return words
+}
+
+// isCommon reports whether a password is in the list of those that are used most,
+// whatever its case and the signs for its letters. The list is zxcvbn's, of 7141
+// from the most used downwards, which has its place in memory anyway.
+func isCommon(password string) bool {
+	if len(password) > measured {
+		return false
+	}
+	forms := unleeted(strings.ToLower(plainLetters(password)))
+	return slices.ContainsFunc(frequency.Lists["Passwords"].List, func(common string) bool {
+		return slices.Contains(forms, common)
+	})
+}

@@ -1,0 +1,159 @@
+package endtoend_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/pquerna/otp/totp"
+
+	"github.com/gatehouse-id/gatehouse/internal/testenv"
+)
+
+const (
+	submit    = `main form button[name="action"][value="continue"]`
+	newcomer  = "nina@example.org"
+	firstPass = "violet anchor thirteen meadows"
+	nextPass  = "copper lantern seven orchards"
+)
+
+// TestPeople is the whole way of somebody who comes without an account, with real
+// mails and without a script: sign-up on the way to an app, a second factor, the
+// sign-in with both, a forgotten password, and the end.
+func TestPeople(t *testing.T) {
+	mails := testenv.SMTP(t, testenv.SMTPOptions{})
+	s := place(t, external)
+	s.env = append(s.env, "GATEHOUSE_SMTP_URL="+mails.URL(), "GATEHOUSE_MAIL_FROM=Gatehouse <id@example.org>")
+	s.hide(firstPass)
+	s.hide(nextPass)
+	if !s.run(t) {
+		t.Fatalf("the server did not become ready:\n%s%s", s.printed, s.logged)
+	}
+	t.Cleanup(func() { s.stop(t) })
+	v := s.visitor(t).withoutJavaScript()
+
+	v.signUp(mails)
+	key := v.enrolApp()
+	v.signOutHere()
+
+	v.begin()
+	v.signIn("nina", firstPass)
+	v.sees(s.issuer+"/second-factor", 200)
+	v.fill("#code", "000000")
+	v.press(submit)
+	v.sees(s.issuer+"/second-factor", 422)
+	v.secondFactor(key)
+	v.sees(s.app+"/", 200, "Hello, Nina Newcomer")
+	v.signOutHere()
+
+	v.forget(mails)
+	v.begin()
+	v.signIn("nina", nextPass)
+	v.sees(s.issuer+"/second-factor", 200)
+	v.secondFactor(key)
+	v.sees(s.app+"/", 200, "Hello, Nina Newcomer")
+
+	v.open(s.issuer + "/account/security")
+	v.sees(s.issuer+"/account/security", 200, "Chrome")
+	v.open(s.issuer + "/account/delete")
+	v.sees(s.issuer+"/account/delete", 200)
+	v.fill("#confirmation", "nina")
+	v.press(submit)
+	if told := mails.Next(t, newcomer); !strings.Contains(told.Subject, "delete") {
+		t.Errorf("told of the deletion: %q", told.Subject)
+	}
+	v.open(s.issuer + "/account/")
+	v.sees(s.issuer+"/signin", 200, "Password")
+}
+
+// signUp goes from the app to an account, over the mail's code, and back.
+func (v *visitor) signUp(mails *testenv.SMTPServer) {
+	v.t.Helper()
+	v.begin()
+	v.press(`main a[href*="/signup"]`)
+	v.fill("#email", newcomer)
+	v.fill("#username", "nina")
+	v.fill("#name", "Nina Newcomer")
+	v.fill("#new_password", "password1")
+	v.press(submit)
+	v.sees(v.issuer+"/signup", 422, "attackers")
+	v.fill("#new_password", firstPass)
+	v.press(submit)
+	v.sees(v.issuer+"/signup/confirm", 200, newcomer)
+	mail := mails.Next(v.t, newcomer)
+	v.hide(mail.Code())
+	v.fill("#code", mail.Code())
+	v.press(submit)
+	v.sees(v.issuer+"/consent", 200, "asks for access")
+	v.press(buttonAllow)
+	v.sees(v.app+"/", 200, "Hello, Nina Newcomer")
+}
+
+// enrolApp adds an authenticator app and returns its secret.
+func (v *visitor) enrolApp() string {
+	v.t.Helper()
+	v.open(v.issuer + "/account/factors/app")
+	var key string
+	v.do("read the key", chromedp.Text("#key", &key, chromedp.ByQuery))
+	key = strings.ReplaceAll(strings.TrimSpace(key), " ", "")
+	v.hide(key)
+	code, err := totp.GenerateCode(key, time.Now())
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	v.fill("#code", code)
+	v.press(submit)
+	v.sees(v.issuer+"/account/factors/app", 200, "codes")
+	return key
+}
+
+// secondFactor types a code of the app that was not used yet.
+func (v *visitor) secondFactor(key string) {
+	v.t.Helper()
+	for range 40 { // a step lasts 30 seconds
+		code, err := totp.GenerateCode(key, time.Now().Add(29*time.Second))
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		v.fill("#code", code)
+		v.press(submit)
+		if !strings.HasPrefix(v.where(), v.issuer+"/second-factor") {
+			return
+		}
+		time.Sleep(2 * time.Second)
+	}
+	v.t.Fatal("no code was taken")
+}
+
+// signOutHere signs out in the app, and with that at Gatehouse.
+func (v *visitor) signOutHere() {
+	v.t.Helper()
+	v.open(v.app + "/")
+	v.press(`header form[action="/signout"] button`)
+	v.sees(v.app+"/", 200, "!Hello", "Sign in")
+}
+
+// forget gets another password by mail: opening the link does nothing yet.
+func (v *visitor) forget(mails *testenv.SMTPServer) {
+	v.t.Helper()
+	v.open(v.issuer + "/reset")
+	v.fill("#email", newcomer)
+	v.press(submit)
+	var link string
+	for link == "" {
+		if mail := mails.Next(v.t, newcomer); strings.Contains(mail.Link(), "/reset/") {
+			link = mail.Link()
+		}
+	}
+	for range 2 { // once by a scanner
+		v.open(link)
+		v.sees(v.issuer+"/reset/password", 200)
+	}
+	v.fill("#new_password", nextPass)
+	v.press(submit)
+	v.sees(v.issuer+"/reset", 200)
+	if told := mails.Next(v.t, newcomer); !strings.Contains(told.Subject, "password") {
+		v.t.Errorf("told of the reset: %q", told.Subject)
+	}
+}
