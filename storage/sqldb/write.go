@@ -32,7 +32,7 @@ func (d *DB) touched(ctx context.Context, sql string, args ...any) error {
 }
 
 const (
-	lockName  = `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`
+	lockName = `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`
 	// Also the sub of somebody who was deleted: apps may still hold it.
 	nameTaken = `SELECT EXISTS (SELECT 1 FROM users WHERE sub = $1) OR EXISTS (SELECT 1 FROM clients WHERE client_id = $1)
 OR EXISTS (SELECT 1 FROM audit WHERE target_kind = 'user' AND target_id = $1 AND action = 'user.delete')`
