@@ -14,11 +14,6 @@ CREATE INDEX users_delete_at ON users (delete_at) WHERE delete_at > 0;
 ALTER TABLE groups ADD COLUMN second_factor boolean NOT NULL DEFAULT false;
 ALTER TABLE clients ADD COLUMN required_acr text NOT NULL DEFAULT '';
 
--- Texts in other languages: {"de": {"name": "...", "description": "..."}}.
-ALTER TABLE apis ADD COLUMN texts text NOT NULL DEFAULT '';
-ALTER TABLE permissions ADD COLUMN texts text NOT NULL DEFAULT '';
-ALTER TABLE clients ADD COLUMN texts text NOT NULL DEFAULT '';
-
 -- What a mail's link or code proves: that its reader has the address. Spent once.
 CREATE TABLE proofs (
   id           bytea  PRIMARY KEY,

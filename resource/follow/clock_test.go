@@ -170,6 +170,36 @@ func TestSuspend(t *testing.T) {
 	w.want(Fresh)
 }
 
+// TestL7_ShortSleepCounts: a sleep too short to be told from a clock that was set is
+// time all the same.
+func TestL7_ShortSleepCounts(t *testing.T) {
+	w := newWorld(t)
+	w.sync()
+	w.now = sleep(w.now, 1700*time.Millisecond)
+	w.want(Fresh)
+	w.pass(8200 * time.Millisecond)
+	w.want(Fresh)
+	w.pass(200 * time.Millisecond)
+	w.want(Stale)
+}
+
+// TestL7_MadeWhileAsleep: what was made during a sleep is as old as it is, although
+// the clock that stood still says that it has not been made yet.
+func TestL7_MadeWhileAsleep(t *testing.T) {
+	w := newWorld(t)
+	w.sync()
+	frame := w.frame(w.position)
+	frame.Time += 1000
+	w.now = sleep(w.now, 1700*time.Millisecond)
+	if err := w.f.Frame(w.cursor(), frame, w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(9200 * time.Millisecond)
+	w.want(Fresh)
+	w.pass(200 * time.Millisecond)
+	w.want(Stale)
+}
+
 // TestL5_AnyAgeCounts: no age is so high that it counts as none.
 func TestL5_AnyAgeCounts(t *testing.T) {
 	for _, age := range []int64{wire.FreshFor + 1, 1 << 53, 1 << 61, 18446744073709, 36893488147419, 1<<63 - 1} {

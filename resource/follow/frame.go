@@ -108,7 +108,7 @@ func (f *Follower) confirm(fr wire.Frame, now time.Time) error {
 		switch {
 		case !ok:
 			m.confirmed = time.Time{}
-		case at.After(now):
+		case passed(at, now) < 0: // by both clocks: one of them does not count a sleep
 			m.confirmed = now
 		case at.After(m.confirmed) || slept(m.confirmed, now):
 			// An earlier confirmation of less is still one: the set only grows.
@@ -236,6 +236,9 @@ func (f *Follower) place(s wire.Snapshot, rows []revset.Row, hashKey []byte) err
 	}
 	if err := view.Set.Replace(rows, s.Floor); err != nil {
 		return err
+	}
+	if old != nil && s.Timeline == f.timeline {
+		view.Set.Raise(old.Set.Floor()) // what was too old stays so, under any secret
 	}
 	f.view.Store(view)
 	return nil
