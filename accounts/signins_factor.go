@@ -152,24 +152,6 @@ func (s *SignIns) refuse(ctx context.Context, u *User, answer error, cause strin
 	return answer
 }
 
-// take pays from buckets as pay does: from all or from none.
-func (t throttle) take(ctx context.Context, due ...payment) ([]payment, error) {
-	var paid []payment
-	for _, p := range due {
-		wait, err := t.limiter.Spend(ctx, p.key, p.burst, p.every, 1)
-		if err != nil {
-			t.log.WarnContext(ctx, "sign-in limit not checked", "bucket", p.name, "error", err)
-			continue
-		}
-		if wait > 0 {
-			t.giveBack(ctx, paid)
-			return nil, &Throttled{Wait: wait}
-		}
-		paid = append(paid, p)
-	}
-	return paid, nil
-}
-
 // addressBucket is the name under which attempts from an address are counted, the
 // same as in Attempt.Address: an IPv6 address counts by its /64.
 func addressBucket(address string) string {

@@ -80,6 +80,11 @@ func (t throttle) pay(ctx context.Context, account, address, browser string) ([]
 	if browser != "" {
 		due = []payment{{t.key("known-browser", account, browser), knownBrowser()}}
 	}
+	return t.take(ctx, due...)
+}
+
+// take pays from buckets: from all or from none.
+func (t throttle) take(ctx context.Context, due ...payment) ([]payment, error) {
 	var paid []payment
 	for _, p := range due {
 		wait, err := t.limiter.Spend(ctx, p.key, p.burst, p.every, 1)

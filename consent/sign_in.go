@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	knownLife = 365 * 24 * time.Hour
-
 	// maxShownLogin is the longest name, in bytes, that is put back into its
 	// field: no name or address that can sign in is longer.
 	maxShownLogin = 320
@@ -174,25 +172,9 @@ func (h *Handler) meta(r *http.Request, session *accounts.Session) accounts.Meta
 // pass goes on with somebody who has proven who they are: to the second factor, or
 // signed in to where they wanted to go.
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, p *accounts.Passage, f *flow.Flow, back string) {
-	event := web.Event(r.Context())
-	event.UserID = p.User.Subject
-	if p.Token == "" {
-		event.Outcome = "second-factor"
-		h.keepPending(w, p)
+	if !h.Admit(w, r, p) {
 		h.Redirect(w, h.factorPath(flow.PathSecondFactor, f, back))
 		return
-	}
-	event.Outcome = "signed-in"
-	h.Cookies.Set(w, flow.SessionCookie, p.Token, time.Duration(p.Session.ExpiresAt-h.now())*time.Millisecond)
-	h.KeepLanguage(w, p.User)
-	if p.Known != "" {
-		h.Cookies.Set(w, flow.KnownCookie, p.Known, knownLife)
-	}
-	if p.Device != "" {
-		h.Cookies.Set(w, flow.DeviceCookie, p.Device, accounts.RememberedFor)
-	}
-	if h.Cookies.Get(r, flow.PendingCookie) != "" {
-		h.Cookies.Clear(w, flow.PendingCookie)
 	}
 	h.goOn(w, f, back, h.Path(hosted.PathHome))
 }

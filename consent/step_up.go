@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
@@ -103,7 +102,7 @@ func (h *Handler) raise(w http.ResponseWriter, r *http.Request, wt *waiting, ses
 		return false
 	}
 	wt.token = passage.Pending
-	h.keepPending(w, passage)
+	h.KeepPending(w, passage)
 	if h.pending(w, r, wt) {
 		return true
 	}
@@ -111,10 +110,6 @@ func (h *Handler) raise(w http.ResponseWriter, r *http.Request, wt *waiting, ses
 		h.overdue(w, r, wt)
 	}
 	return false
-}
-
-func (h *Handler) keepPending(w http.ResponseWriter, p *accounts.Passage) {
-	h.Cookies.Set(w, flow.PendingCookie, p.Pending, time.Duration(p.PendingUntil-h.now())*time.Millisecond)
 }
 
 // overdue answers a form about a sign-in that is over: too old, tried too often,

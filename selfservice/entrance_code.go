@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/flow"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
@@ -83,7 +84,7 @@ func (h *Entrance) mailCode(w http.ResponseWriter, r *http.Request) {
 		h.Redirect(w, h.with(accounts.PathMailCode, "proof", proofID, "flow", carried))
 		return
 	}
-	entry, err := h.Codes.Enter(r.Context(), e, h.Cookies.Get(r, knownCookie))
+	entry, err := h.Codes.Enter(r.Context(), e, h.Cookies.Get(r, flow.KnownCookie))
 	if err != nil {
 		h.refuse(w, r, p, err)
 		return

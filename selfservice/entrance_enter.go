@@ -3,19 +3,10 @@ package selfservice
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
 	"github.com/gatehouse-id/gatehouse/internal/hosted"
-	"github.com/gatehouse-id/gatehouse/internal/web"
-)
-
-const (
-	// knownCookie tells that an account has signed in with this browser before; the
-	// sign-in page reads it.
-	knownCookie = flow.KnownCookie
-	knownLife   = 365 * 24 * time.Hour
 )
 
 // enter goes on for somebody whom a proof has brought in: signed in, or at the second
@@ -40,20 +31,9 @@ func (h *Entrance) enter(w http.ResponseWriter, r *http.Request, entry *accounts
 		h.Broken(w, r, err)
 		return
 	}
-	event := web.Event(r.Context())
-	event.UserID = entry.User.Subject
-	now := h.Now().UnixMilli()
-	if passage.Token == "" {
-		event.Outcome = "second-factor"
-		h.Cookies.Set(w, flow.PendingCookie, passage.Pending, time.Duration(passage.PendingUntil-now)*time.Millisecond)
+	if !h.Admit(w, r, passage) {
 		h.Redirect(w, h.with(flow.PathSecondFactor, "flow", entry.Flow))
 		return
-	}
-	event.Outcome = "signed-in"
-	h.Cookies.Set(w, flow.SessionCookie, passage.Token, time.Duration(passage.Session.ExpiresAt-now)*time.Millisecond)
-	h.KeepLanguage(w, entry.User)
-	if passage.Known != "" {
-		h.Cookies.Set(w, knownCookie, passage.Known, knownLife)
 	}
 	h.Continue(w, entry.Flow, hosted.PathAccount)
 }
