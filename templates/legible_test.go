@@ -69,26 +69,6 @@ const illegible = `(() => {
   return found;
 })()`
 
-// TestLegible looks at every page in both themes at the narrowest width, once
-// with names as long as names get, and once with the long words of German.
-func TestLegible(t *testing.T) {
-	server := serve(t)
-	for _, f := range append(fixtures(), longNames()...) {
-		ctx := testenv.Browser(t)
-		for _, look := range []string{"?theme=light", "?theme=dark", "?theme=light&lang=de"} {
-			var found []string
-			err := chromedp.Run(ctx, sized(320), emulation.SetScriptExecutionDisabled(f.name == "form_post"),
-				chromedp.Navigate(server.URL+"/"+f.name+look), chromedp.Evaluate(illegible, &found))
-			if err != nil {
-				t.Fatalf("%s%s: %v", f.name, look, err)
-			}
-			for _, what := range found {
-				t.Errorf("%s%s: %s", f.name, look, what)
-			}
-		}
-	}
-}
-
 func longNames() []fixture {
 	long := strings.Repeat("Donaudampfschifffahrt", 12)
 	p := fullConsent()
