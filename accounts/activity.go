@@ -42,7 +42,7 @@ type ActivityStore interface {
 	// ConsentOf returns ErrNotFound when the person was never asked.
 	ConsentOf(ctx context.Context, userID, clientID id.ID) (*Consent, error)
 	// ClientNames returns the names of clients by their client_id.
-	ClientNames(ctx context.Context, clientIDs []string) (map[string]string, error)
+	ClientNames(ctx context.Context, clientIDs []string) (map[string]AppName, error)
 }
 
 // EventQuery says which events are meant: those about a user, and those about some of
@@ -73,6 +73,7 @@ func (e *PastEvent) ByThem(subject string) bool {
 type ConnectedApp struct {
 	ClientID   string
 	Name       string
+	Texts      Texts
 	HomeURI    string
 	FirstParty bool // connected without asking
 	Disabled   bool
@@ -86,7 +87,7 @@ type ConnectedApp struct {
 type Happened struct {
 	PastEvent
 	Session *Session // whose event it is or which it names, if it is still known
-	App     string   // name of the app that it names, empty without
+	App     AppName  // of the app that it names, empty without
 }
 
 // Events returns at most limit events of somebody's account of the last ActivityShown,
@@ -139,7 +140,7 @@ func (e *PastEvent) detail(name string) string {
 	return s
 }
 
-func (a *Activity) names(ctx context.Context, events []PastEvent) (map[string]string, error) {
+func (a *Activity) names(ctx context.Context, events []PastEvent) (map[string]AppName, error) {
 	var ids []string
 	for i := range events {
 		if c := events[i].clientID(); c != "" && !slices.Contains(ids, c) {
@@ -156,14 +157,15 @@ func (a *Activity) names(ctx context.Context, events []PastEvent) (map[string]st
 	return names, nil
 }
 
-// Apps returns the apps that have to do with somebody's account.
-func (a *Activity) Apps(ctx context.Context, u *User) ([]ConnectedApp, error) {
+// Apps returns the apps that have to do with somebody's account, in the order of
+// their names in a language (BCP 47).
+func (a *Activity) Apps(ctx context.Context, u *User, lang string) ([]ConnectedApp, error) {
 	apps, err := a.Store.AppsOf(ctx, u.ID, a.Now().UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("apps of a person: %w", err)
 	}
 	slices.SortFunc(apps, func(a, b ConnectedApp) int {
-		if n := strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)); n != 0 {
+		if n := strings.Compare(strings.ToLower(a.NameIn(lang)), strings.ToLower(b.NameIn(lang))); n != 0 {
 			return n
 		}
 		return strings.Compare(a.ClientID, b.ClientID)

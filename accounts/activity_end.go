@@ -80,6 +80,7 @@ func (a *Alarm) Raise(ctx context.Context, actor audit.Actor, subject string, se
 				return nil, fmt.Errorf("forget browsers: %w", err)
 			}
 		}
+		before := userValues(u)
 		// Somebody without a password has none to change.
 		if u.PasswordHash != "" && !slices.Contains(u.RequiredActions, ActionChangePassword) {
 			u.RequiredActions = append(slices.Clone(u.RequiredActions), ActionChangePassword)
@@ -93,7 +94,7 @@ func (a *Alarm) Raise(ctx context.Context, actor audit.Actor, subject string, se
 			e.details["event"] = event.String()
 		}
 		e.rows, e.mails = rows, a.mail(ctx, u, session, now)
-		return e, nil
+		return e.changed(before, userValues(u)), nil
 	})
 }
 

@@ -11,6 +11,7 @@ type API struct {
 	ID       id.ID
 	Audience string // absolute URI without fragment; an empty path is stored without a slash (RFC 8707 §2)
 	Name     string
+	Texts    Texts // names in other languages
 	// TokenLifetime is the lifetime of access tokens for this API in
 	// milliseconds; zero means the client's or the default.
 	TokenLifetime int64
@@ -36,6 +37,7 @@ type Permission struct {
 	APIID       id.ID
 	Name        string // RFC 6749 §3.3 scope-token of the letters a-z 0-9 : _ . -
 	Description string // "Can add post"; shown on the consent page
+	Texts       Texts  // descriptions in other languages
 	CreatedAt   int64
 }
 

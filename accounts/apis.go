@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -40,6 +40,7 @@ type APIs struct {
 type NewAPI struct {
 	Audience             string
 	Name                 string
+	Texts                Texts
 	Permissions          []NewPermission
 	TokenLifetime        int64 // milliseconds, zero for the client's or the default
 	TokenAlgorithm       string
@@ -51,6 +52,9 @@ type NewAPI struct {
 type NewPermission struct {
 	Name        string
 	Description string // "Can add post"
+	// Texts are descriptions in other languages. To DescribePermission, nil leaves
+	// them as they are.
+	Texts Texts
 }
 
 // Create makes an API, its permissions, and its resource server's own client,
@@ -78,7 +82,8 @@ func (s *APIs) Create(ctx context.Context, actor audit.Actor, n NewAPI) (*API, *
 		if err := s.Secrets.InsertSecret(ctx, c.ID, sec); err != nil {
 			return nil, fmt.Errorf("insert the resource server's secret: %w", err)
 		}
-		return apiEffect("api.create", a, map[string]any{"name": a.Name, "client_id": c.ClientID}), nil
+		e := apiEffect("api.create", a, map[string]any{"name": a.Name, "client_id": c.ClientID, "permissions": permissionNames(a.Permissions)})
+		return e.changed(nil, apiValues(a)), nil
 	})
 	if err != nil {
 		return nil, nil, "", err
@@ -87,14 +92,17 @@ func (s *APIs) Create(ctx context.Context, actor audit.Actor, n NewAPI) (*API, *
 	return a, c, text, nil
 }
 
-func checkAPI(name, tokenAlgorithm string, tokenLifetime int64) error {
-	if err := label("name", name, 100); err != nil {
+func checkAPI(a *API) error {
+	if err := label("name", a.Name, maxAPIName); err != nil {
 		return err
 	}
-	if !slices.Contains([]string{"", "RS256", "ES256", "EdDSA", "PS256"}, tokenAlgorithm) {
-		return invalid("token algorithm %q", tokenAlgorithm)
+	if err := checkAPITexts(a.Texts); err != nil {
+		return err
 	}
-	if tokenLifetime < 0 || tokenLifetime > LongestAccessToken.Milliseconds() {
+	if !slices.Contains([]string{"", "RS256", "ES256", "EdDSA", "PS256"}, a.TokenAlgorithm) {
+		return invalid("token algorithm %q", a.TokenAlgorithm)
+	}
+	if a.TokenLifetime < 0 || a.TokenLifetime > LongestAccessToken.Milliseconds() {
 		return invalid("token lifetime: at most %s", LongestAccessToken)
 	}
 	return nil
@@ -105,13 +113,11 @@ func buildAPI(n NewAPI) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audience: %w", err)
 	}
-	if err := checkAPI(n.Name, n.TokenAlgorithm, n.TokenLifetime); err != nil {
-		return nil, err
-	}
-	return &API{
-		ID: id.New(), Audience: audience, Name: n.Name, TokenLifetime: n.TokenLifetime,
+	a := &API{
+		ID: id.New(), Audience: audience, Name: n.Name, Texts: n.Texts, TokenLifetime: n.TokenLifetime,
 		TokenAlgorithm: n.TokenAlgorithm, AuthenticationClaims: n.AuthenticationClaims, StatusList: n.StatusList,
-	}, nil
+	}
+	return a, checkAPI(a)
 }
 
 func (s *APIs) insert(ctx context.Context, a *API, permissions []NewPermission, now int64) error {
@@ -120,7 +126,7 @@ func (s *APIs) insert(ctx context.Context, a *API, permissions []NewPermission, 
 		return fmt.Errorf("insert API %q: %w", a.Audience, err)
 	}
 	for _, n := range permissions {
-		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, CreatedAt: now}
+		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, Texts: n.Texts, CreatedAt: now}
 		if err := s.Permissions.InsertPermission(ctx, &p); err != nil {
 			return fmt.Errorf("insert permission %q: %w", n.Name, err)
 		}
@@ -135,12 +141,16 @@ func validatePermission(n NewPermission) error {
 	if err := ValidatePermissionName(n.Name); err != nil {
 		return err
 	}
-	for _, own := range []string{"revocations:", "signals:", "admin:"} {
-		if strings.HasPrefix(n.Name, own) {
-			return invalid("permission %q: names with %s are kept for the built-in API", n.Name, own)
-		}
+	if IsBuiltinPermission(n.Name) {
+		return invalid("permission %q: such names are kept for the built-in API", n.Name)
 	}
-	return label("description of "+n.Name, n.Description, 200)
+	if err := label("description of "+n.Name, n.Description, maxPermissionDescription); err != nil {
+		return err
+	}
+	if err := checkPermissionTexts(n.Texts); err != nil {
+		return fmt.Errorf("permission %s: %w", n.Name, err)
+	}
+	return nil
 }
 
 // resourceServer builds the client by which the API's server introspects tokens
@@ -180,7 +190,7 @@ func (s *APIs) ensureBuiltin(ctx context.Context, audience string) error {
 		switch {
 		case errors.Is(err, ErrNotFound):
 			a = &API{ID: id.New(), Audience: audience, Name: "Gatehouse"}
-			return apiEffect("api.create", a, nil), s.insert(ctx, a, builtin(), now)
+			return apiEffect("api.create", a, nil).changed(nil, apiValues(a)), s.insert(ctx, a, BuiltinPermissions(), now)
 		case err != nil:
 			return nil, err
 		}
@@ -191,27 +201,19 @@ func (s *APIs) ensureBuiltin(ctx context.Context, audience string) error {
 		// The operator gave the deployment another issuer, or a release another
 		// permission. Nothing is revoked: tokens of the old one carry its name.
 		e := apiEffect("api.update", a, map[string]any{"audience": audience, "added": added})
+		before := apiValues(a)
 		a.Audience, a.UpdatedAt = audience, now
-		return e, s.Store.UpdateAPI(ctx, a)
+		return e.changed(before, apiValues(a)), s.Store.UpdateAPI(ctx, a)
 	})
-}
-
-// builtin lists the permissions of the API that Gatehouse itself serves.
-func builtin() []NewPermission {
-	return []NewPermission{
-		{Name: PermissionRevocationsRead, Description: "Follow which tokens were revoked"},
-		{Name: PermissionSignalsManage, Description: "Receive signals about people whom the app names"},
-		{Name: PermissionSignalsAll, Description: "Receive signals about everybody"},
-	}
 }
 
 // addMissing gives the built-in API what an earlier release did not know.
 func (s *APIs) addMissing(ctx context.Context, a *API, now int64) (added []string, err error) {
-	for _, n := range builtin() {
+	for _, n := range BuiltinPermissions() {
 		if slices.ContainsFunc(a.Permissions, func(p Permission) bool { return p.Name == n.Name }) {
 			continue
 		}
-		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, CreatedAt: now}
+		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, Texts: n.Texts, CreatedAt: now}
 		if err := s.Permissions.InsertPermission(ctx, &p); err != nil {
 			return nil, fmt.Errorf("insert permission %q: %w", n.Name, err)
 		}
@@ -248,15 +250,17 @@ func (s *APIs) AddPermission(ctx context.Context, actor audit.Actor, audience st
 		return err
 	}
 	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
-		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, CreatedAt: now}
+		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, Texts: n.Texts, CreatedAt: now}
 		if err := s.Permissions.InsertPermission(ctx, &p); err != nil {
 			return nil, fmt.Errorf("insert permission %q: %w", n.Name, err)
 		}
-		return apiEffect("api.permission.add", a, map[string]any{"permission": n.Name}), nil
+		e := apiEffect("api.permission.add", a, map[string]any{"permission": n.Name})
+		return e.changed(nil, permissionValues(&p)), nil
 	})
 }
 
-// DescribePermission gives a permission of an API another description. Errors:
+// DescribePermission gives a permission of an API another description, or others in
+// other languages. Nothing is taken from anybody. Errors:
 // ErrInvalid, ErrNotFound, ErrBuiltin.
 func (s *APIs) DescribePermission(ctx context.Context, actor audit.Actor, audience string, n NewPermission) error {
 	if err := validatePermission(n); err != nil {
@@ -268,14 +272,19 @@ func (s *APIs) DescribePermission(ctx context.Context, actor audit.Actor, audien
 			return nil, fmt.Errorf("permission %q: %w", n.Name, ErrNotFound)
 		}
 		p := a.Permissions[i]
-		if p.Description == n.Description {
+		if n.Texts == nil {
+			n.Texts = p.Texts
+		}
+		if p.Description == n.Description && maps.Equal(p.Texts, n.Texts) {
 			return nil, nil
 		}
-		p.Description = n.Description
+		before := permissionValues(&p)
+		p.Description, p.Texts = n.Description, n.Texts
 		if err := s.Permissions.UpdatePermission(ctx, &p); err != nil {
 			return nil, fmt.Errorf("update permission: %w", err)
 		}
-		return apiEffect("api.permission.describe", a, map[string]any{"permission": n.Name}), nil
+		e := apiEffect("api.permission.describe", a, map[string]any{"permission": n.Name})
+		return e.changed(before, permissionValues(&p)), nil
 	})
 }
 
@@ -303,9 +312,19 @@ func (s *APIs) change(ctx context.Context, actor audit.Actor, audience string, f
 		if slices.ContainsFunc(a.Permissions, func(p Permission) bool { return p.Name == PermissionRevocationsRead }) {
 			return nil, ErrBuiltin
 		}
-		return f(ctx, a, now)
+		before := apiValues(a)
+		e, err := f(ctx, a, now)
+		if err != nil || e == nil {
+			return nil, err
+		}
+		if e.action == actionAPIDelete {
+			return e.changed(before, nil), nil
+		}
+		return e.changed(before, apiValues(a)), nil
 	})
 }
+
+const actionAPIDelete = "api.delete"
 
 func apiEffect(action string, a *API, details map[string]any) *effect {
 	return &effect{action: action, kind: "api", target: a.Audience, details: details}
@@ -315,6 +334,7 @@ func apiEffect(action string, a *API, details map[string]any) *effect {
 // Nothing is taken from anybody: tokens that live are good until they expire.
 type APISettings struct {
 	Name                 *string
+	Texts                Texts  // exactly these; empty, but not nil, for none
 	TokenLifetime        *int64 // milliseconds
 	TokenAlgorithm       *string
 	AuthenticationClaims *bool
@@ -330,7 +350,7 @@ func (s *APIs) Update(ctx context.Context, actor audit.Actor, audience string, n
 		if len(changed) == 0 {
 			return nil, nil
 		}
-		if err := checkAPI(a.Name, a.TokenAlgorithm, a.TokenLifetime); err != nil {
+		if err := checkAPI(a); err != nil {
 			return nil, err
 		}
 		a.UpdatedAt = now
@@ -346,6 +366,9 @@ func (n APISettings) apply(a *API) []string {
 	var changed []string
 	if n.Name != nil && *n.Name != a.Name {
 		a.Name, changed = *n.Name, append(changed, "name")
+	}
+	if n.Texts != nil && !maps.Equal(n.Texts, a.Texts) {
+		a.Texts, changed = n.Texts, append(changed, "texts")
 	}
 	if n.TokenLifetime != nil && *n.TokenLifetime != a.TokenLifetime {
 		a.TokenLifetime, changed = *n.TokenLifetime, append(changed, "token_lifetime")

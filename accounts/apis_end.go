@@ -26,7 +26,7 @@ func (s *APIs) DeletePermission(ctx context.Context, actor audit.Actor, audience
 		}
 		e := apiEffect("api.permission.delete", a, map[string]any{"permission": name})
 		e.rows = rows
-		return e, nil
+		return e.changed(permissionValues(&a.Permissions[i]), nil), nil
 	})
 }
 
@@ -60,7 +60,7 @@ func (s *APIs) Enable(ctx context.Context, actor audit.Actor, audience string) e
 // Delete removes an API with its permissions and its resource server's client.
 func (s *APIs) Delete(ctx context.Context, actor audit.Actor, audience string) error {
 	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
-		e := apiEffect("api.delete", a, nil)
+		e := apiEffect(actionAPIDelete, a, map[string]any{"permissions": permissionNames(a.Permissions)})
 		var err error
 		if e.rows, err = s.lossRows(ctx, a, a.Permissions, reasonAPIDeleted); err != nil {
 			return nil, err
@@ -93,7 +93,7 @@ func (s *APIs) lossRows(ctx context.Context, a *API, lost []Permission, reason s
 		}
 		for _, c := range clients {
 			after = c.ClientID
-			if slices.ContainsFunc(c.Permissions, func(p string) bool { return slices.Contains(names, p) }) {
+			if slices.ContainsFunc(c.Held(), func(p string) bool { return slices.Contains(names, p) }) {
 				rows = append(rows, revocation.Entry{Kind: revocation.Client, Key: c.ClientID, Reason: reason})
 			}
 		}

@@ -33,6 +33,7 @@ type Client struct {
 	ID         id.ID
 	ClientID   string
 	Name       string
+	Texts      Texts // the name, and addresses of pages, in other languages
 	Type       ClientType
 	APIID      id.ID  // of a ResourceClient, else zero
 	APIAud     string // audience of that API, filled by the readers
@@ -51,6 +52,8 @@ type Client struct {
 	Scopes         []string // what it may ask; for machines, what it holds comes from Permissions
 	OptionalScopes []string // subset of Scopes that the person may untick
 	Permissions    []string // held by a machine or resource client itself
+	PermissionSets []string // names of the sets that it holds besides, filled by the readers, sorted
+	SetPermissions []string // what those sets hold, filled by the readers, sorted; see Held
 	VisibleGroups  []string // names of the groups that scope "groups" may show it; "*" means all
 
 	HomeURI   string
@@ -123,6 +126,9 @@ type SecretStore interface {
 	// ExpireSecrets lets all live secrets of a client end at the given time at
 	// the latest, and returns how many it touched.
 	ExpireSecrets(ctx context.Context, clientID id.ID, at int64) (int, error)
+	// EndSecret lets one secret of a client end at the given time, and reports whether
+	// it would have lived longer.
+	EndSecret(ctx context.Context, clientID, secretID id.ID, at int64) (bool, error)
 }
 
 // Mark is where the ledger's counter stood in the snapshot of a read.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/internal/audit"
@@ -30,8 +31,9 @@ var ErrOfAPI = errors.New("the client belongs to an API")
 // the type: a web app has a secret, codes and refresh tokens; a single-page or
 // native app has no secret; a machine has a secret and client credentials.
 type Registration struct {
-	Name string
-	Type ClientType // not ResourceClient, which APIs.Create makes
+	Name  string
+	Texts Texts
+	Type  ClientType // not ResourceClient, which APIs.Create makes
 
 	// ClientID and SecretHash (an argon2id PHC string) are kept from an import.
 	ClientID   string
@@ -102,7 +104,8 @@ func (s *Clients) Register(ctx context.Context, actor audit.Actor, r Registratio
 			}
 			c.Secrets = []ClientSecret{sec}
 		}
-		return clientEffect("client.create", c, map[string]any{"name": c.Name, "type": c.Type}), nil
+		e := clientEffect("client.create", c, map[string]any{"name": c.Name, "type": c.Type})
+		return e.changed(nil, clientValues(c)), nil
 	})
 	if err != nil {
 		return nil, "", err
@@ -113,7 +116,7 @@ func (s *Clients) Register(ctx context.Context, actor audit.Actor, r Registratio
 // client fills in the defaults of the type.
 func (r Registration) client() *Client {
 	c := &Client{
-		ID: id.New(), ClientID: r.ClientID, Name: r.Name, Type: r.Type, AuthMethod: r.AuthMethod, JWKS: r.JWKS,
+		ID: id.New(), ClientID: r.ClientID, Name: r.Name, Texts: maps.Clone(r.Texts), Type: r.Type, AuthMethod: r.AuthMethod, JWKS: r.JWKS,
 		GrantTypes: union(nil, r.GrantTypes), RedirectURIs: union(nil, r.RedirectURIs),
 		PostLogoutRedirectURIs: union(nil, r.PostLogoutRedirectURIs), BackchannelLogoutURI: r.BackchannelLogoutURI,
 		BackchannelLogoutSessionRequired: r.BackchannelLogoutSessionRequired, Scopes: union(nil, r.Scopes),
@@ -161,6 +164,7 @@ func (s *Clients) Update(ctx context.Context, actor audit.Actor, clientID string
 		c.Scopes = union(c.Scopes, c.OptionalScopes)
 		c.ID, c.ClientID, c.Type, c.APIID, c.Demo = before.ID, before.ClientID, before.Type, before.APIID, before.Demo
 		c.DisabledAt, c.ValidFrom, c.CreatedAt = before.DisabledAt, before.ValidFrom, before.CreatedAt
+		c.PermissionSets, c.SetPermissions = before.PermissionSets, before.SetPermissions
 		if err := validateClient(c); err != nil {
 			return nil, err
 		}
@@ -207,7 +211,7 @@ func shrunk(before, after *Client) ([]string, error) {
 		{"scopes", before.Scopes, after.Scopes},
 		{"grant_types", before.GrantTypes, after.GrantTypes},
 		{"redirect_uris", before.RedirectURIs, after.RedirectURIs},
-		{"permissions", before.Permissions, after.Permissions},
+		{"permissions", before.Held(), after.Held()},
 	}
 	for _, s := range sets {
 		if slices.ContainsFunc(s.before, func(x string) bool { return !slices.Contains(s.after, x) }) {
@@ -269,7 +273,7 @@ func (s *Clients) Delete(ctx context.Context, actor audit.Actor, clientID string
 		if c.Type == ResourceClient {
 			return nil, ErrOfAPI
 		}
-		e, err := s.die(ctx, "client.delete", c, now, reasonClientDeleted)
+		e, err := s.die(ctx, actionClientDelete, c, now, reasonClientDeleted)
 		if err != nil {
 			return nil, err
 		}
@@ -288,9 +292,19 @@ func (s *Clients) change(ctx context.Context, actor audit.Actor, clientID string
 		if err != nil {
 			return nil, fmt.Errorf("client %q: %w", clientID, err)
 		}
-		return f(ctx, c, now)
+		before := clientValues(c)
+		e, err := f(ctx, c, now)
+		if err != nil || e == nil {
+			return nil, err
+		}
+		if e.action == actionClientDelete {
+			return e.changed(before, nil), nil
+		}
+		return e.changed(before, clientValues(c)), nil
 	})
 }
+
+const actionClientDelete = "client.delete"
 
 func clientEffect(action string, c *Client, details map[string]any) *effect {
 	return &effect{action: action, kind: "client", target: c.ClientID, details: details}

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 func webApp() accounts.Registration {
@@ -311,5 +314,48 @@ func TestRegister_OptionalScopesAreAskedBesides(t *testing.T) {
 	w.must(err)
 	if want := []string{"openid", "posts:add", "posts:delete"}; !slices.Equal(c.Scopes, want) {
 		t.Errorf("scopes %q, want %q", c.Scopes, want)
+	}
+}
+
+// Who changes a client after somebody else has taken a permission from it must not
+// give it back: what they read is what holds under the lock.
+func TestClients_UpdatesFollowOneAnother(t *testing.T) {
+	w := newWorldOn(t, sqldbtest.Postgres(t))
+	ctx := t.Context()
+	w.posts()
+	clientID := w.machine([]string{"posts:add", "posts:read"})
+	taken, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := w.db.InTx(ctx, func(ctx context.Context) error {
+			err := w.clients.Update(ctx, operator(), clientID, func(c *accounts.Client) error {
+				c.Permissions = []string{"posts:read"}
+				return nil
+			})
+			close(taken)
+			<-release
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-taken
+	wg.Go(func() {
+		err := w.clients.Update(ctx, operator(), clientID, func(c *accounts.Client) error {
+			c.Name = "Another name"
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	time.Sleep(200 * time.Millisecond) // so that the second waits for the first
+	close(release)
+	wg.Wait()
+	c, _, err := w.db.ClientByID(ctx, clientID, 0)
+	w.must(err)
+	if c.Name != "Another name" || !slices.Equal(c.Permissions, []string{"posts:read"}) {
+		t.Errorf("%q holds %v", c.Name, c.Permissions)
 	}
 }

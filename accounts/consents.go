@@ -56,7 +56,7 @@ func (s *Consents) Allow(ctx context.Context, actor audit.Actor, user *User, cli
 		if narrowed {
 			e.rows = []revocation.Entry{{Kind: revocation.Membership, Key: u.Subject, Reason: reasonConsentNarrowed}}
 		}
-		return e, nil
+		return e.changed(consentValues(old, now), consentValues(c, now)), nil
 	})
 }
 
@@ -136,7 +136,7 @@ func (s *Consents) Disconnect(ctx context.Context, actor audit.Actor, user *User
 		e := consentEffect("consent.disconnect", u, client, map[string]any{"grants": len(ended)})
 		e.rows = grantRows(ended, reasonDisconnected)
 		e.stamps = []revocation.Stamp{{Subject: revocation.ConsentValidFrom, ID: u.Subject + " " + client.ClientID}}
-		return e, nil
+		return e.changed(consentValues(old, now), nil), nil
 	})
 }
 

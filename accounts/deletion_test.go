@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 func (w *world) deletion() *accounts.Deletion {
@@ -23,8 +22,8 @@ func (w *world) deletion() *accounts.Deletion {
 func onBothEngines(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
 	for name, url := range map[string]func() string{
-		"SQLite":     func() string { return "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db") },
-		"PostgreSQL": func() string { return testenv.Postgres(t) },
+		"SQLite":     func() string { return sqldbtest.SQLite(t) },
+		"PostgreSQL": func() string { return sqldbtest.Postgres(t) },
 	} {
 		t.Run(name, func(t *testing.T) { f(t, newWorldOn(t, url())) })
 	}

@@ -53,7 +53,8 @@ func (s *Factors) ForgetDevices(ctx context.Context, actor audit.Actor, user *Us
 		if err != nil || n == 0 {
 			return nil, err
 		}
-		return userEffect("user.devices.forget", u, map[string]any{"devices": n}), nil
+		e := userEffect("user.devices.forget", u, map[string]any{"devices": n})
+		return e.changed(values{"devices": n}, values{"devices": 0}), nil
 	})
 }
 

@@ -191,11 +191,13 @@ type exportedEvent struct {
 	By      string         `json:"by"` // "you", or the kind of who did it
 	Address string         `json:"address,omitempty"`
 	Details map[string]any `json:"details,omitempty"`
+	Before  map[string]any `json:"before,omitempty"`
+	After   map[string]any `json:"after,omitempty"`
 }
 
 // eventOf leaves out who else did it and from where: that is theirs.
 func eventOf(e *PastEvent, u *User) exportedEvent {
-	out := exportedEvent{At: instant(e.At), Action: e.Action, By: "you", Details: e.Details, Address: e.Address}
+	out := exportedEvent{At: instant(e.At), Action: e.Action, By: "you", Details: e.Details, Before: e.Before, After: e.After, Address: e.Address}
 	if !e.ByThem(u.Subject) {
 		out.By = e.Actor.Kind
 		if !slices.Contains(StrangerEvents(), e.Action) {

@@ -156,10 +156,16 @@ func (s *Factors) Rename(ctx context.Context, actor audit.Actor, factorID id.ID,
 		if err != nil {
 			return nil, fmt.Errorf("lock user: %w", err)
 		}
+		own, err := s.List(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		_, was := own.find(factorID)
 		if err := s.Store.RenameFactor(ctx, u.ID, factorID, name); err != nil {
 			return nil, fmt.Errorf("rename factor: %w", err)
 		}
-		return userEffect("user.factor.rename", u, map[string]any{"factor": factorID.String(), "name": name}), nil
+		e := userEffect("user.factor.rename", u, map[string]any{"factor": factorID.String(), "name": name})
+		return e.changed(values{"name": was}, values{"name": name}), nil
 	})
 }
 
@@ -224,7 +230,7 @@ func (s *Factors) Reset(ctx context.Context, actor audit.Actor, subject string) 
 		if n == 0 {
 			return nil, nil
 		}
-		e := userEffect("user.factors.reset", u, map[string]any{"factors": n})
+		e := userEffect("user.factors.reset", u, map[string]any{"factors": n}).changed(values{"factors": n}, values{"factors": 0})
 		if e.rows, err = s.end(ctx, u, id.ID{}, now); err != nil {
 			return nil, err
 		}

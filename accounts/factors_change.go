@@ -103,6 +103,11 @@ func (s *Factors) added(ctx context.Context, u *User, own *Session, amr []string
 // factorEffect tells of one factor that was added or removed.
 func (s *Factors) factorEffect(action string, u *User, own *Session, factorID id.ID, kind, name string, now int64) *effect {
 	e := userEffect(action, u, map[string]any{"factor": factorID.String(), "kind": kind, "name": name})
+	if one := (values{"kind": kind, "name": name}); action == "user.factor.remove" {
+		e.changed(one, nil)
+	} else {
+		e.changed(nil, one)
+	}
 	mailKind, signal := MailFactorAdded, SignalPasskeyAdded
 	switch removed := action == "user.factor.remove"; {
 	case removed && kind == factorPasskey:

@@ -19,6 +19,7 @@ func (s *Groups) SetSecondFactor(ctx context.Context, actor audit.Actor, name st
 		if err := s.Store.DemandFactor(ctx, g.ID, must); err != nil {
 			return nil, fmt.Errorf("demand a second factor: %w", err)
 		}
-		return groupEffect("group.second_factor", g, map[string]any{"needed": must}), nil
+		e := groupEffect("group.second_factor", g, map[string]any{"needed": must})
+		return e.changed(values{"second_factor": g.SecondFactor}, values{"second_factor": must}), nil
 	})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // factorWorld is a world in which people have factors.
@@ -79,7 +79,7 @@ func newFactorWorld(t testing.TB) *factorWorld {
 func withFactorsOnBoth(t *testing.T, f func(t *testing.T, w *factorWorld)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) { f(t, newFactorWorld(t)) })
-	t.Run("PostgreSQL", func(t *testing.T) { f(t, factorsIn(t, newWorldOn(t, testenv.Postgres(t)))) })
+	t.Run("PostgreSQL", func(t *testing.T) { f(t, factorsIn(t, newWorldOn(t, sqldbtest.Postgres(t)))) })
 }
 
 func factorsIn(t testing.TB, w *world) *factorWorld {

@@ -16,8 +16,12 @@ type Group struct {
 	// app, and can do nothing but to enrol one.
 	SecondFactor bool
 	CreatedAt    int64
-	Members      int      // filled by ListGroups
-	Permissions  []string // names, filled by ListGroups and GroupByName, sorted
+	Members      int      // in the group itself, filled by ListGroups and GroupByName
+	Permissions  []string // names, held by the group itself, sorted
+	// Parents are the groups that this one is inside, Children those inside it: names,
+	// sorted. Members of a child are members of each of its parents.
+	Parents, Children []string
+	Managers          []string // subs, filled by ListGroups and GroupByName, sorted
 }
 
 // GroupStore keeps groups, their members and their permissions. The methods
@@ -45,9 +49,11 @@ type MembershipStore interface {
 	AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now int64) (changed, shortened bool, err error)
 	// RemoveMember reports whether the user was a member whose time had not ended.
 	RemoveMember(ctx context.Context, groupID, userID id.ID, now int64) (bool, error)
-	// Members returns the subs of at most limit members, in order, after a sub.
+	// Members returns the subs of at most limit members, in order, after a sub; those
+	// of children are not among them.
 	Members(ctx context.Context, groupID id.ID, after string, limit int) ([]string, error)
-	// GroupsOf returns the names of the groups in which the user is now, sorted.
+	// GroupsOf returns the names of the groups in which the user is now, also through
+	// a child of theirs, sorted.
 	GroupsOf(ctx context.Context, userID id.ID, now int64) ([]string, error)
 	GrantPermission(ctx context.Context, groupID, permissionID id.ID) (bool, error)
 	RevokePermission(ctx context.Context, groupID, permissionID id.ID) (bool, error)

@@ -9,12 +9,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
-// Groups makes and changes groups: who is in them and what they hold. Groups are
-// named by their name in any case, users by sub.
+// Groups makes and changes groups: who is in them, which are inside which, and what
+// they hold. Groups are named by their name in any case, users by sub.
 type Groups struct {
 	Journal
 	Store       GroupStore
 	Members     MembershipStore
+	Crowds      CrowdStore
+	Nesting     NestingStore
+	Managers    ManagerStore
+	Reader      GroupReader
 	Permissions PermissionStore
 	APIs        APIStore
 	Users       UserStore
@@ -74,32 +78,19 @@ func (s *Groups) Describe(ctx context.Context, actor audit.Actor, name, descript
 	})
 }
 
-// Delete removes a group. If it had members and permissions, each permission gets
-// one row, however many members lose it.
+// Delete removes a group. Each permission that members of it, or of a group inside
+// it, lose gets one row, however many they are.
 func (s *Groups) Delete(ctx context.Context, actor audit.Actor, name string) error {
 	return s.record(ctx, actor, func(ctx context.Context, _ int64) (*effect, error) {
-		g, err := s.Find(ctx, name)
+		g, before, err := s.lockAround(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		// Changing the unique key takes the row's lock against new members and
-		// waits for those being added (PostgreSQL: FOR UPDATE against the foreign
-		// key's FOR KEY SHARE). Without it a member could come, get a token and
-		// keep it, between the look for members and the commit.
-		gone := *g
-		gone.NameKey = "\x01deleted " + g.ID.String()
-		if err := s.Store.UpdateGroup(ctx, &gone); err != nil {
-			return nil, fmt.Errorf("lock group: %w", err)
-		}
-		members, err := s.Members.Members(ctx, g.ID, "", 1)
-		if err != nil {
-			return nil, fmt.Errorf("look for members: %w", err)
-		}
-		e := groupEffect("group.delete", g, map[string]any{"permissions": g.Permissions})
-		if len(members) > 0 {
-			if e.rows, err = s.permissionRows(ctx, g.Permissions, reasonGroupDeleted); err != nil {
-				return nil, err
-			}
+		e := groupEffect("group.delete", g, map[string]any{
+			"permissions": g.Permissions, "parents": g.Parents, "children": g.Children,
+		})
+		if e.rows, err = s.permissionRows(ctx, lost(before, before.withoutGroup(g.ID), g.ID), reasonGroupDeleted); err != nil {
+			return nil, err
 		}
 		if err := s.Store.DeleteGroup(ctx, g.ID); err != nil {
 			return nil, fmt.Errorf("delete group: %w", err)

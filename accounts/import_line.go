@@ -34,7 +34,10 @@ type importLine struct {
 	Superuser    bool                `json:"superuser"`
 	Banned       bool                `json:"banned"`
 	Groups       []string            `json:"groups"`
-	CreatedAt    string              `json:"created_at"` // RFC 3339
+	CreatedAt    string              `json:"created_at"`      // RFC 3339
+	LastSignInAt string              `json:"last_sign_in_at"` // RFC 3339
+	// RequiredActions are what the person has to do before anything else.
+	RequiredActions []Action `json:"required_actions"`
 }
 
 // importCandidate is an account that can be made if nobody has its names.
@@ -87,15 +90,26 @@ func (b *importBatcher) fill(c *importCandidate, u *User, line importLine) (err 
 		}
 		c.groups = append(c.groups, g)
 	}
-	if line.CreatedAt == "" {
-		return nil
+	if u.RequiredActions, err = askable(line.RequiredActions); err != nil {
+		return err
 	}
-	at, err := time.Parse(time.RFC3339, line.CreatedAt)
+	if u.CreatedAt, err = pastTime("created_at", line.CreatedAt, now); err != nil {
+		return err
+	}
+	u.LastSignInAt, err = pastTime("last_sign_in_at", line.LastSignInAt, now)
+	return err
+}
+
+// pastTime reads a time; an empty text is zero.
+func pastTime(name, text string, now time.Time) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.After(now) || at.UnixMilli() <= 0 {
-		return invalid("created_at: not a time in the past such as 2019-05-17T08:30:00Z")
+		return 0, invalid("%s: not a time in the past such as 2019-05-17T08:30:00Z", name)
 	}
-	u.CreatedAt = at.UnixMilli()
-	return nil
+	return at.UnixMilli(), nil
 }
 
 // profile returns the claims in the form in which they are kept.

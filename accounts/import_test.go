@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // Made by Python's bcrypt and by Django, with small costs.
@@ -49,7 +49,7 @@ func (w *world) take(file string, o accounts.ImportOptions) (accounts.ImportCoun
 func TestImport(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) *world{
 		"SQLite":     func(t *testing.T) *world { return newWorld(t) },
-		"PostgreSQL": func(t *testing.T) *world { return newWorldOn(t, testenv.Postgres(t)) },
+		"PostgreSQL": func(t *testing.T) *world { return newWorldOn(t, sqldbtest.Postgres(t)) },
 	} {
 		t.Run(name, func(t *testing.T) { testImport(t, open(t)) })
 	}
@@ -113,7 +113,7 @@ func testImport(t *testing.T, w *world) {
 func TestImport_Refuses(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) *world{
 		"SQLite":     func(t *testing.T) *world { return newWorld(t) },
-		"PostgreSQL": func(t *testing.T) *world { return newWorldOn(t, testenv.Postgres(t)) },
+		"PostgreSQL": func(t *testing.T) *world { return newWorldOn(t, sqldbtest.Postgres(t)) },
 	} {
 		t.Run(name, func(t *testing.T) { testImportRefuses(t, open(t)) })
 	}
@@ -338,7 +338,7 @@ func TestImport_Crowd(t *testing.T) {
 	}
 	for name, open := range map[string]func(t *testing.T) *world{
 		"SQLite":     func(t *testing.T) *world { return newWorld(t) },
-		"PostgreSQL": func(t *testing.T) *world { return newWorldOn(t, testenv.Postgres(t)) },
+		"PostgreSQL": func(t *testing.T) *world { return newWorldOn(t, sqldbtest.Postgres(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := open(t)

@@ -27,6 +27,8 @@ const (
 	reasonDeletion          = "deletion"
 	reasonMembershipRemoved = "membership-removed"
 	reasonMembershipShorter = "membership-shortened"
+	reasonMembershipEnded   = "membership-ended"
+	reasonGroupTakenOut     = "group-taken-out"
 	reasonStaffRemoved      = "staff-removed"
 	reasonSuperuserRemoved  = "superuser-removed"
 	reasonConsentNarrowed   = "consent-narrowed"
@@ -63,10 +65,12 @@ type effect struct {
 	kind    string // audit.Event.TargetKind
 	target  string // audit.Event.TargetID
 	details map[string]any
-	rows    []revocation.Entry
-	stamps  []revocation.Stamp
-	signals []Signal
-	mails   []Mail
+	// before and after are what changed about the target; see effect.changed.
+	before, after map[string]any
+	rows          []revocation.Entry
+	stamps        []revocation.Stamp
+	signals       []Signal
+	mails         []Mail
 }
 
 // errNoActor is a mistake of the caller: a change that nobody made.
@@ -86,6 +90,7 @@ func (j *Journal) record(ctx context.Context, actor audit.Actor, f func(ctx cont
 		}
 		err = j.Audit.WriteAudit(ctx, audit.Event{
 			Actor: actor, Action: e.action, TargetKind: e.kind, TargetID: e.target, Details: e.details,
+			Before: e.before, After: e.after,
 		})
 		if err != nil {
 			return fmt.Errorf("write audit event %s: %w", e.action, err)

@@ -16,11 +16,11 @@ type MailCodes struct{ *Proofs }
 // Ask mails a code to an address, if an account has proven it, and returns the id of
 // the proof for the window in which it was asked for. For any other address it does
 // the same work. Errors: *BadField, *Throttled.
-func (s *MailCodes) Ask(ctx context.Context, email string, a Asker, app string) (proofID string, err error) {
+func (s *MailCodes) Ask(ctx context.Context, email string, a Asker) (proofID string, err error) {
 	return s.askByMail(ctx, email, a, ProofCode, lifeCode, "user.mail_code.ask", func(m *made) (MailKind, map[string]string) {
 		data := map[string]string{MailDataCode: m.code, MailDataUntil: until(m.ExpiresAt)}
-		if app != "" {
-			data[MailDataApp] = app
+		if a.App != "" {
+			data[MailDataApp] = a.App
 		}
 		return MailCode, data
 	})

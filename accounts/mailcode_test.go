@@ -13,7 +13,7 @@ func TestMailCode(t *testing.T) {
 	d := newDoors(t)
 	u := d.member("ada")
 	ask := func() (proofID, code string) {
-		proofID, err := d.codes.Ask(t.Context(), "Ada@Test.com", here(), "Post Board")
+		proofID, err := d.codes.Ask(t.Context(), "Ada@Test.com", onTheWay("Post Board"))
 		d.must(err)
 		m := d.box.last(t, accounts.MailCode, u.Email)
 		if m.Data[accounts.MailDataLink] != "" || m.Data[accounts.MailDataApp] != "Post Board" {
@@ -59,7 +59,7 @@ func TestAttack_202_MailCodesCount(t *testing.T) {
 		_, err := d.auth.Authenticate(t.Context(), accounts.Attempt{Login: "ada", Password: "wrong", Address: here().Address})
 		wantErr(t, err, accounts.ErrCredentials)
 	}
-	proofID, err := d.codes.Ask(t.Context(), "ada@test.com", here(), "")
+	proofID, err := d.codes.Ask(t.Context(), "ada@test.com", here())
 	d.must(err)
 	e := accounts.Evidence{ProofID: proofID, Code: "00000000", Asker: here()}
 	for range 2 {
@@ -116,7 +116,7 @@ func TestAttack_208_ProofsSpareNoFactor(t *testing.T) {
 	u := d.member("ada")
 	enter := func() *accounts.Passage {
 		t.Helper()
-		proofID, err := d.codes.Ask(t.Context(), u.Email, here(), "")
+		proofID, err := d.codes.Ask(t.Context(), u.Email, here())
 		d.must(err)
 		code := d.box.last(t, accounts.MailCode, u.Email).Data[accounts.MailDataCode]
 		entry, err := d.codes.Enter(t.Context(), accounts.Evidence{ProofID: proofID, Code: code, Asker: here()}, "")

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -40,9 +41,18 @@ func ValidPictureName(name string) bool {
 	return err == nil && len(raw) == pictureName && len(name) == base64.RawURLEncoding.EncodedLen(pictureName)
 }
 
+// pictures is the bucket of an account's pictures: each costs as much processor time
+// as many sign-ins, whether it can be read in the end or not.
+func pictures() bucket { return bucket{"pictures", 10, 5 * time.Minute, false} }
+
 // SetPicture makes what a person sent into their picture. Each gets a new name, so
-// that caches may keep it. Errors: ErrPicture, ErrPictureSize, ErrBusy, ErrNotFound.
+// that caches may keep it. An account has 10 tries, and then one in 5 minutes.
+// Errors: *Throttled, ErrPicture, ErrPictureSize, ErrBusy, ErrNotFound.
 func (s *Profiles) SetPicture(ctx context.Context, actor audit.Actor, subject string, file []byte) error {
+	limits := throttle{s.Limiter, s.Keys, s.Logger}
+	if _, err := limits.take(ctx, payment{limits.key("pictures", subject), pictures()}); err != nil {
+		return err
+	}
 	// Before the transaction: it takes longer than all of it.
 	data, mediaType, err := s.Portraits.Make(ctx, file)
 	if err != nil {
@@ -54,6 +64,7 @@ func (s *Profiles) SetPicture(ctx context.Context, actor audit.Actor, subject st
 		if err != nil {
 			return nil, fmt.Errorf("lock user: %w", err)
 		}
+		before := userValues(u)
 		p := &Picture{UserID: u.ID, Name: name, Type: mediaType, Data: data, UpdatedAt: now}
 		if err := s.Pictures.PutPicture(ctx, p); err != nil {
 			return nil, fmt.Errorf("put picture: %w", err)
@@ -62,7 +73,7 @@ func (s *Profiles) SetPicture(ctx context.Context, actor audit.Actor, subject st
 		if err := s.Users.UpdateUser(ctx, u); err != nil {
 			return nil, fmt.Errorf("update user: %w", err)
 		}
-		return userEffect("user.picture.change", u, nil), nil
+		return userEffect("user.picture.change", u, nil).changed(before, userValues(u)), nil
 	})
 }
 
@@ -80,10 +91,11 @@ func (s *Profiles) RemovePicture(ctx context.Context, actor audit.Actor, subject
 		if err := s.Pictures.DeletePicture(ctx, u.ID); err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, fmt.Errorf("delete picture: %w", err)
 		}
+		before := userValues(u)
 		u.Profile.Picture, u.UpdatedAt = "", now
 		if err := s.Users.UpdateUser(ctx, u); err != nil {
 			return nil, fmt.Errorf("update user: %w", err)
 		}
-		return userEffect("user.picture.remove", u, nil), nil
+		return userEffect("user.picture.remove", u, nil).changed(before, userValues(u)), nil
 	})
 }

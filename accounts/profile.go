@@ -3,8 +3,10 @@ package accounts
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/secret"
 )
 
 // Profiles lets people change what apps are told of them. A change shows in the
@@ -17,6 +19,10 @@ type Profiles struct {
 	PictureURL func(name string) string
 	// Portraits makes what people send into pictures.
 	Portraits *Portraits
+	// What bounds how many pictures one account sends.
+	Limiter Limiter
+	Keys    *secret.Keyring
+	Logger  *slog.Logger
 }
 
 // Person is what a person says of themselves: the standard claims of OpenID
@@ -47,7 +53,6 @@ func (s *Profiles) Change(ctx context.Context, actor audit.Actor, subject string
 			return nil, nil
 		}
 		u.Name, u.Profile = p.Name, next
-		// The names of what has changed, not what it was: the log is read by others.
 		return userEffect("user.profile.change", u, map[string]any{"claims": changed}), nil
 	})
 }
@@ -75,6 +80,7 @@ func (s *Profiles) change(ctx context.Context, actor audit.Actor, subject string
 		if err != nil {
 			return nil, fmt.Errorf("lock user: %w", err)
 		}
+		before := userValues(u)
 		e, err := f(u)
 		if err != nil || e == nil {
 			return nil, err
@@ -83,7 +89,7 @@ func (s *Profiles) change(ctx context.Context, actor audit.Actor, subject string
 		if err := s.Users.UpdateUser(ctx, u); err != nil {
 			return nil, fmt.Errorf("update user: %w", err)
 		}
-		return e, nil
+		return e.changed(before, userValues(u)), nil
 	})
 }
 

@@ -129,6 +129,7 @@ type Asker struct {
 	Address  string // bucket of the client's address
 	Language string // of the page, BCP 47
 	Flow     string // the flow that goes on afterwards; opaque here
+	App      string // what the operator calls the app to which that leads; empty without one
 }
 
 // Entry is who a proof has brought in, for SignIns.Proved.

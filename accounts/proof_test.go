@@ -199,7 +199,7 @@ func TestProofs_Limits(t *testing.T) {
 			d.must(err)
 		}
 		throttled := (*accounts.Throttled)(nil)
-		_, err := d.codes.Ask(t.Context(), email, elsewhere(), "")
+		_, err := d.codes.Ask(t.Context(), email, elsewhere())
 		if !errors.As(err, &throttled) || throttled.Wait != 10*time.Minute {
 			t.Fatalf("%s: %v", email, err)
 		}
@@ -207,7 +207,7 @@ func TestProofs_Limits(t *testing.T) {
 			t.Errorf("%d mails", n)
 		}
 		d.pass(throttled.Wait)
-		_, err = d.codes.Ask(t.Context(), email, elsewhere(), "")
+		_, err = d.codes.Ask(t.Context(), email, elsewhere())
 		d.must(err)
 		for i := 0; ; i++ {
 			_, err = d.resets.Ask(t.Context(), string(rune('a'+i))+"@x.org", elsewhere())
@@ -234,7 +234,7 @@ func TestAttack_200_and_201_EqualWork(t *testing.T) {
 			return d.signUps.Ask(t.Context(), accounts.SignUp{Username: name, Email: name + "@test.com", Password: goodPassword, Asker: here()})
 		},
 		"reset": func(name string) (string, error) { return d.resets.Ask(t.Context(), name+"@test.com", here()) },
-		"code":  func(name string) (string, error) { return d.codes.Ask(t.Context(), name+"@test.com", here(), "") },
+		"code":  func(name string) (string, error) { return d.codes.Ask(t.Context(), name+"@test.com", here()) },
 	}
 	answer := map[string]func(proofID string) error{
 		"sign-up": func(proofID string) error {

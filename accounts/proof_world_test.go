@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,8 +13,8 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 const (
@@ -76,7 +75,7 @@ type doors struct {
 
 func newDoors(t testing.TB) *doors {
 	t.Helper()
-	return newDoorsOn(t, "sqlite://"+filepath.Join(t.TempDir(), "gatehouse.db"))
+	return newDoorsOn(t, sqldbtest.SQLite(t))
 }
 
 func newDoorsOn(t testing.TB, databaseURL string) *doors {
@@ -111,12 +110,19 @@ func newDoorsOn(t testing.TB, databaseURL string) *doors {
 func onBoth(t *testing.T, test func(t *testing.T, d *doors)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) { test(t, newDoors(t)) })
-	t.Run("PostgreSQL", func(t *testing.T) { test(t, newDoorsOn(t, testenv.Postgres(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, newDoorsOn(t, sqldbtest.Postgres(t))) })
 }
 
 // here is a browser, and elsewhere another.
 func here() accounts.Asker {
 	return accounts.Asker{Browser: "this browser", Address: "192.0.2.1", Language: "en", Flow: "a flow"}
+}
+
+// onTheWay is here, with an app in mind.
+func onTheWay(app string) accounts.Asker {
+	a := here()
+	a.App = app
+	return a
 }
 
 func elsewhere() accounts.Asker {

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -83,7 +84,7 @@ func validateClient(c *Client) error {
 	if len(c.ClientID) > maxClientIDBytes || !printable(c.ClientID) {
 		return invalid("client_id: at most %d printable ASCII characters without spaces", maxClientIDBytes)
 	}
-	if err := label("name", c.Name, 100); err != nil {
+	if err := label("name", c.Name, maxClientName); err != nil {
 		return err
 	}
 	for _, check := range []func(*Client) error{validateRedirects, validateBackchannel, validateScopes, validateKeys, validatePages, validateAssurance, validateTokens} {
@@ -263,13 +264,20 @@ func validatePages(c *Client) error {
 		if raw == "" {
 			continue
 		}
-		u, err := parseURI(raw)
-		if err != nil {
-			return fmt.Errorf("%s URI: %w", what, err)
+		if err := checkPage(what, raw); err != nil {
+			return err
 		}
-		if u.scheme != "https" && (u.scheme != "http" || !isLoopback(u.host)) {
-			return invalid("%s URI: https, or http on loopback", what)
-		}
+	}
+	return checkClientTexts(c.Texts)
+}
+
+func checkPage(what, raw string) error {
+	u, err := parseURI(raw)
+	if err != nil {
+		return fmt.Errorf("%s URI: %w", what, err)
+	}
+	if u.scheme != "https" && (u.scheme != "http" || !isLoopback(u.host)) {
+		return invalid("%s URI: https, or http on loopback", what)
 	}
 	return nil
 }
@@ -311,6 +319,7 @@ func validateTokens(c *Client) error {
 // cloneClient copies a client so deeply that changing one leaves the other.
 func cloneClient(c *Client) Client {
 	d := *c
+	d.Texts = maps.Clone(d.Texts)
 	for _, l := range d.lists() {
 		*l = slices.Clone(*l)
 	}
@@ -322,6 +331,9 @@ func sameClient(a, b *Client) bool {
 	x, y := cloneClient(a), cloneClient(b)
 	x.UpdatedAt, x.APIAud, x.Secrets = y.UpdatedAt, y.APIAud, y.Secrets
 	for _, c := range []*Client{&x, &y} {
+		if len(c.Texts) == 0 {
+			c.Texts = nil
+		}
 		for _, l := range c.lists() {
 			if len(*l) == 0 {
 				*l = nil

@@ -80,17 +80,26 @@ func (u *User) Did(a Action) {
 // everything back. It says nothing of sessions and tokens: who must not go on with
 // those is signed out everywhere as well. Errors: ErrInvalid, ErrNotFound.
 func (s *Users) Require(ctx context.Context, actor audit.Actor, subject string, actions ...Action) error {
-	for _, a := range actions {
-		if a == ActionKeepAccount || !slices.Contains(Actions(), a) {
-			return invalid("required action %q", a)
-		}
+	wanted, err := askable(actions)
+	if err != nil {
+		return err
 	}
 	return s.change(ctx, actor, subject, func(_ context.Context, u *User, _ int64) (*effect, error) {
-		wanted := slices.DeleteFunc(Actions(), func(a Action) bool { return !slices.Contains(actions, a) })
 		if slices.Equal(wanted, u.RequiredActions) {
 			return nil, nil
 		}
 		u.RequiredActions = wanted
 		return userEffect("user.require", u, map[string]any{"actions": wanted}), nil
 	})
+}
+
+// askable returns what can be asked of a person, each once and in the order of Actions.
+// Errors: ErrInvalid.
+func askable(actions []Action) ([]Action, error) {
+	for _, a := range actions {
+		if a == ActionKeepAccount || !slices.Contains(Actions(), a) {
+			return nil, invalid("required action %q", a)
+		}
+	}
+	return slices.DeleteFunc(Actions(), func(a Action) bool { return !slices.Contains(actions, a) }), nil
 }

@@ -24,8 +24,8 @@ func TestShrunk_WalksEveryColumn(t *testing.T) {
 	}
 	others := map[string]string{
 		"ID": fixed, "ClientID": fixed, "Type": fixed, "APIID": fixed, "APIAud": fixed, "Demo": fixed,
-		"DisabledAt": fixed, "ValidFrom": fixed, "CreatedAt": fixed, "UpdatedAt": fixed, "Secrets": fixed,
-		"Name": nothing, "HomeURI": nothing, "LogoURI": nothing, "PolicyURI": nothing, "TermsURI": nothing,
+		"DisabledAt": fixed, "ValidFrom": fixed, "CreatedAt": fixed, "UpdatedAt": fixed, "Secrets": fixed, "PermissionSets": fixed, "SetPermissions": fixed,
+		"Name": nothing, "Texts": nothing, "HomeURI": nothing, "LogoURI": nothing, "PolicyURI": nothing, "TermsURI": nothing,
 		"PostLogoutRedirectURIs": nothing,
 		"BackchannelLogoutURI":   nothing, "BackchannelLogoutSessionRequired": nothing,
 		"OptionalScopes":        nothing, // what may be unticked at the next consent

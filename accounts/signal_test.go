@@ -76,6 +76,7 @@ func TestEnsureBuiltin_Upgrade(t *testing.T) {
 	}
 	drop(accounts.PermissionSignalsManage)
 	drop(accounts.PermissionSignalsAll)
+	drop(accounts.AdminUsersRead)
 	for range 2 {
 		w.must(w.apis.EnsureBuiltin(ctx, "http://localhost:8400"))
 	}
@@ -85,8 +86,13 @@ func TestEnsureBuiltin_Upgrade(t *testing.T) {
 	for _, p := range apis[0].Permissions {
 		names = append(names, p.Name)
 	}
+	var want []string
+	for _, p := range accounts.BuiltinPermissions() {
+		want = append(want, p.Name)
+	}
 	slices.Sort(names)
-	if diff := cmp.Diff([]string{"revocations:read", "signals:all", "signals:manage"}, names); diff != "" {
+	slices.Sort(want)
+	if diff := cmp.Diff(want, names); diff != "" || len(want) != 3+len(accounts.AdminPermissions()) {
 		t.Error(diff)
 	}
 	n := accounts.NewPermission{Name: "signals:mine", Description: "Not theirs to name"}

@@ -44,6 +44,13 @@ func (s *SignIns) PasskeyOptions(ctx context.Context, pending string) (options [
 	return options, ceremony, err
 }
 
+// Factorless reports whether somebody has neither a passkey nor an authenticator app:
+// then a session of a password is enough to add one (Factors.MayChange).
+func (s *SignIns) Factorless(ctx context.Context, user *User) (bool, error) {
+	has, _, err := s.Factors.Standing(ctx, user)
+	return !has && err == nil, err
+}
+
 // Passkey takes the passkey's answer (JSON as PublicKeyCredential.toJSON makes it).
 // With a pending sign-in it completes that; without one it is a whole sign-in, for
 // which the device must have verified its user. A ceremony is taken once, whatever

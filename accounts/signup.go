@@ -84,6 +84,9 @@ func (s *SignUps) Ask(ctx context.Context, n SignUp) (proofID string, err error)
 		if n.Name != "" {
 			data[MailDataName] = n.Name
 		}
+		if n.Asker.App != "" {
+			data[MailDataApp] = n.Asker.App
+		}
 		return Mail{Kind: MailVerifyAddress, To: n.Email, Language: n.Asker.Language, Data: data}
 	})
 	if err != nil {

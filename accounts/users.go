@@ -66,9 +66,10 @@ func (s *Users) Create(ctx context.Context, actor audit.Actor, n NewUser) (*User
 		if err := s.Store.InsertUser(ctx, u); err != nil {
 			return nil, fmt.Errorf("insert user %q: %w", u.Username, err)
 		}
-		return userEffect("user.create", u, map[string]any{
+		e := userEffect("user.create", u, map[string]any{
 			"username": u.Username, "staff": u.Staff, "superuser": u.Superuser,
-		}), nil
+		})
+		return e.changed(nil, userValues(u)), nil
 	})
 	if err != nil {
 		return nil, err
@@ -248,6 +249,7 @@ func (s *Users) change(ctx context.Context, actor audit.Actor, subject string, f
 		if err != nil {
 			return nil, fmt.Errorf("lock user: %w", err)
 		}
+		before := userValues(u)
 		e, err := f(ctx, u, now)
 		if err != nil || e == nil {
 			return nil, err
@@ -256,7 +258,7 @@ func (s *Users) change(ctx context.Context, actor audit.Actor, subject string, f
 		if err := s.Store.UpdateUser(ctx, u); err != nil {
 			return nil, fmt.Errorf("update user: %w", err)
 		}
-		return e, nil
+		return e.changed(before, userValues(u)), nil
 	})
 }
 

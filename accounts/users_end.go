@@ -64,7 +64,8 @@ func (s *Users) Delete(ctx context.Context, actor audit.Actor, subject string) e
 		if err := s.Store.DeleteUser(ctx, u.ID); err != nil {
 			return nil, fmt.Errorf("delete user: %w", err)
 		}
-		return e, nil
+		// Nothing of them is told that the log would have to forget at once.
+		return e.changed(rankValues(u), nil), nil
 	})
 }
 

@@ -2,7 +2,6 @@ package accounts_test
 
 import (
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -10,7 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 func TestUsers_Create(t *testing.T) {
@@ -86,7 +85,7 @@ func TestUsers_LastSuperuser(t *testing.T) {
 // Two who ban each other at once must not leave nobody.
 func TestUsers_LastSuperuser_Race(t *testing.T) {
 	for name, url := range map[string]string{
-		"SQLite": "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db"), "PostgreSQL": testenv.Postgres(t),
+		"SQLite": sqldbtest.SQLite(t), "PostgreSQL": sqldbtest.Postgres(t),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorldOn(t, url)

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // operator is the actor of most changes in these tests.
@@ -44,6 +44,7 @@ type world struct {
 	groups   *accounts.Groups
 	apis     *accounts.APIs
 	clients  *accounts.Clients
+	sets     *accounts.PermissionSets
 	consents *accounts.Consents
 	tokens   *accounts.Tokens
 }
@@ -52,7 +53,7 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return newWorldOn(t, "sqlite://"+filepath.Join(t.TempDir(), "gatehouse.db"))
+	return newWorldOn(t, sqldbtest.SQLite(t))
 }
 
 // argon makes the world hash as the product does.
@@ -83,9 +84,10 @@ func newWorldOn(t testing.TB, url string) *world {
 	w.auth = &accounts.Authenticator{Journal: j, Users: db, Hasher: hasher, Limiter: w.limiter, Keys: keys, Logger: logger}
 	w.users = &accounts.Users{Journal: j, Store: db, Lister: db, Sessions: db, Grants: db, Hasher: hasher}
 	w.sessions = &accounts.Sessions{Journal: j, Users: db, Store: db, Grants: db, Logger: logger}
-	w.groups = &accounts.Groups{Journal: j, Store: db, Members: db, Permissions: db, APIs: db, Users: db}
+	w.groups = &accounts.Groups{Journal: j, Store: db, Members: db, Permissions: db, APIs: db, Users: db, Crowds: db, Nesting: db, Managers: db, Reader: db}
 	w.apis = &accounts.APIs{Journal: j, Store: db, Permissions: db, Clients: db, Secrets: db, Keys: keys}
 	w.clients = &accounts.Clients{Journal: j, Store: db, Secrets: db, Grants: db, Keys: keys, Hasher: hasher}
+	w.sets = &accounts.PermissionSets{Journal: j, Store: db, Holdings: db, Permissions: db, Clients: db}
 	w.consents = &accounts.Consents{Journal: j, Users: db, Grants: db}
 	w.tokens = &accounts.Tokens{Journal: j, Revocations: db}
 	w.must(w.apis.EnsureBuiltin(t.Context(), "http://localhost:8400"))

@@ -22,14 +22,15 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request) {
 	if s == nil {
 		return
 	}
-	groups, err := h.describe(r, s, user)
+	lang := h.Language(r, s.flow.UILocales)
+	groups, err := h.describe(r, s, user, lang)
 	if err != nil {
 		h.Broken(w, r, err)
 		return
 	}
 	h.allowReturn(w)
 	p := templates.Consent{
-		Page: h.Frame(r, h.pathOf(flow.PathConsent, s.flow)), Client: *s.clientInfo(),
+		Page: h.Frame(r, h.pathOf(flow.PathConsent, s.flow)), Client: *s.clientInfo(lang),
 		UserName: user.Username, SwitchURL: h.switchPath(s.flow),
 		Warnings: warnings(s.client, s.flow.RedirectURI), Groups: groups, Action: h.Path(flow.PathConsent),
 		Flow: h.ticket(h.Cookies.Get(r, flow.BrowserCookie), flow.PathConsent, s.flow, s.offer(user)...),
@@ -37,7 +38,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request) {
 	if user.EmailVerified {
 		p.UserName = user.Email
 	}
-	h.Rendered(w, r, h.Pages.Consent(w, http.StatusOK, h.Language(r, s.flow.UILocales), p))
+	h.Rendered(w, r, h.Pages.Consent(w, http.StatusOK, lang, p))
 }
 
 // decideConsent takes the answer. What was asked stands in the flow, and what may

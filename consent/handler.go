@@ -45,6 +45,8 @@ type Passkeys interface {
 	// Passkey returns accounts.ErrPasskey, *accounts.UnknownPasskey or what Code
 	// returns.
 	Passkey(ctx context.Context, pending, ceremony string, response []byte, m accounts.Meta, remember bool) (*accounts.Passage, error)
+	// Factorless reports whether somebody has no second factor of any kind.
+	Factorless(ctx context.Context, user *accounts.User) (bool, error)
 }
 
 // Clients finds the app that a flow is for.

@@ -31,7 +31,7 @@ func aboutPerson() []string {
 
 // describe puts what a flow asks for into plain words, with the values that the
 // app would see and what the person answered before.
-func (h *Handler) describe(r *http.Request, s *step, user *accounts.User) ([]templates.ScopeGroup, error) {
+func (h *Handler) describe(r *http.Request, s *step, user *accounts.User, lang templates.Language) ([]templates.ScopeGroup, error) {
 	before, err := h.Remembered.ConsentOf(r.Context(), user.ID, s.client.ID)
 	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
 		return nil, fmt.Errorf("find earlier consent: %w", err)
@@ -50,7 +50,7 @@ func (h *Handler) describe(r *http.Request, s *step, user *accounts.User) ([]tem
 		}
 		identity.Scopes = append(identity.Scopes, item)
 	}
-	groups, err := h.describePermissions(r, s, before)
+	groups, err := h.describePermissions(r, s, before, lang)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (s *step) item(scope string, before *accounts.Consent) templates.ScopeItem 
 // describePermissions groups the permissions by API, in the order of the APIs'
 // names, with those that nothing defines at the end. One that the person does not
 // hold at present is shown all the same: allowed now, it works once it is given.
-func (h *Handler) describePermissions(r *http.Request, s *step, before *accounts.Consent) ([]templates.ScopeGroup, error) {
+func (h *Handler) describePermissions(r *http.Request, s *step, before *accounts.Consent, lang templates.Language) ([]templates.ScopeGroup, error) {
 	left := slices.DeleteFunc(slices.Clone(s.flow.Scopes), func(scope string) bool {
 		return scope == scopeOffline || slices.Contains(aboutPerson(), scope)
 	})
@@ -96,10 +96,7 @@ func (h *Handler) describePermissions(r *http.Request, s *step, before *accounts
 	}
 	var groups []templates.ScopeGroup
 	for _, api := range apis {
-		g := templates.ScopeGroup{Kind: templates.ScopesAct, API: api.Name}
-		if g.API == "" {
-			g.API = api.Audience
-		}
+		g := templates.ScopeGroup{Kind: templates.ScopesAct, API: api.NameIn(lang.Tag())}
 		for _, p := range api.Permissions {
 			i := slices.Index(left, p.Name)
 			if i < 0 {
@@ -107,7 +104,7 @@ func (h *Handler) describePermissions(r *http.Request, s *step, before *accounts
 			}
 			left = slices.Delete(left, i, i+1)
 			item := s.item(p.Name, before)
-			item.Text, item.Unavailable = p.Description, !slices.Contains(held, p.Name)
+			item.Text, item.Unavailable = p.DescriptionIn(lang.Tag()), !slices.Contains(held, p.Name)
 			g.Scopes = append(g.Scopes, item)
 		}
 		groups = append(groups, g)

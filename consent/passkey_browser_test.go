@@ -155,7 +155,15 @@ func TestPasskeyInBrowser_Cancelled(t *testing.T) {
 	s := newSite(t)
 	s.run(webauthn.SetUserVerified(s.device, false), chromedp.Navigate(s.url+"/signin"), chromedp.WaitVisible(`[data-press]`), chromedp.Click(`[data-press]`),
 		chromedp.WaitVisible(`//p[@data-say and contains(., "That did not work")]`))
-	s.run(chromedp.SendKeys(`#username`, "ada"), chromedp.SendKeys(`#current-password`, password), chromedp.Click(`button[value="continue"]`))
+	// The script has seen that there is a device: a passkey is offered, and nobody has
+	// to take it.
+	s.run(chromedp.SendKeys(`#username`, "ada"), chromedp.SendKeys(`#current-password`, password), chromedp.Click(`button[value="continue"]`),
+		chromedp.WaitVisible(`//h1[contains(., "Page not found")]`))
+	var at string
+	s.run(chromedp.Location(&at), chromedp.Navigate(s.url+"/"))
+	if want := s.url + "/account/factors/passkey?offer=1"; at != want { // a page of another package
+		t.Errorf("led to %s, want %s", at, want)
+	}
 	s.arrives("Hello, ada Example")
 }
 

@@ -154,12 +154,13 @@ func (h *Handler) writeSecondFactor(w http.ResponseWriter, r *http.Request, stat
 	if !p.Recovery && page.RecoveryCodes > 0 {
 		p.RecoveryURL = at(pathRecovery)
 	}
-	locales := ""
+	lang := h.Language(r, "")
 	if page.step != nil {
-		p.Client, locales = page.step.clientInfo(), f.UILocales
+		lang = h.Language(r, f.UILocales)
+		p.Client = page.step.clientInfo(lang)
 		h.allowReturn(w)
 	}
-	h.Rendered(w, r, h.Pages.SecondFactor(w, status, h.Language(r, locales), p))
+	h.Rendered(w, r, h.Pages.SecondFactor(w, status, lang, p))
 }
 
 // askPasskey makes the question of a page to the passkeys of its person. It reports

@@ -20,14 +20,14 @@ func (h *Handler) showAccounts(w http.ResponseWriter, r *http.Request) {
 	if s == nil {
 		return
 	}
-	browser := h.Cookies.Get(r, flow.BrowserCookie)
+	browser, lang := h.Cookies.Get(r, flow.BrowserCookie), h.Language(r, s.flow.UILocales)
 	h.allowReturn(w)
 	p := templates.SelectAccount{
-		Page: h.Frame(r, h.pathOf(flow.PathSelectAccount, s.flow)), Client: s.clientInfo(),
+		Page: h.Frame(r, h.pathOf(flow.PathSelectAccount, s.flow)), Client: s.clientInfo(lang),
 		UserName: user.Username, Email: user.Email, Action: h.Path(flow.PathSelectAccount),
 		Flow: h.ticket(browser, flow.PathSelectAccount, s.flow, user.Subject),
 	}
-	h.Rendered(w, r, h.Pages.SelectAccount(w, http.StatusOK, h.Language(r, s.flow.UILocales), p))
+	h.Rendered(w, r, h.Pages.SelectAccount(w, http.StatusOK, lang, p))
 }
 
 // selectAccount takes the choice. The form is bound to the person whom it

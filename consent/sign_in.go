@@ -157,6 +157,11 @@ func (h *Handler) checkPassword(w http.ResponseWriter, r *http.Request, page sig
 		h.refuseSignIn(w, r, page, err)
 		return
 	}
+	if page.offers(form) && h.offersPasskey(r, passage) {
+		h.Admit(w, r, passage)
+		h.offerPasskey(w, page.flow())
+		return
+	}
 	h.pass(w, r, passage, page.flow(), page.back)
 }
 
@@ -227,9 +232,10 @@ func (h *Handler) writeSignIn(w http.ResponseWriter, r *http.Request, status int
 		Passkey: h.passkeyAsk(page), Hidden: page.hidden(),
 		SignUpURL: withFlow(h.SignUpURL, f), ResetURL: withFlow(h.ResetURL, f), CodeURL: withFlow(h.CodeURL, f),
 	}
-	locales := ""
+	lang := h.Language(r, "")
 	if page.step != nil {
-		p.Client, locales = page.step.clientInfo(), f.UILocales
+		lang = h.Language(r, f.UILocales)
+		p.Client = page.step.clientInfo(lang)
 		h.allowReturn(w)
 	}
 	if page.fixed {
@@ -238,7 +244,7 @@ func (h *Handler) writeSignIn(w http.ResponseWriter, r *http.Request, status int
 	if p.Passkey != nil {
 		allowAsking(w)
 	}
-	h.Rendered(w, r, h.Pages.SignIn(w, status, h.Language(r, locales), p))
+	h.Rendered(w, r, h.Pages.SignIn(w, status, lang, p))
 }
 
 // hidden is what comes back with the forms of the page.

@@ -1,6 +1,7 @@
 package consent
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -102,15 +103,19 @@ func (h *Handler) flowFailed(w http.ResponseWriter, r *http.Request, err error) 
 // beginning (RFC 9126 §4), so there only the app can begin again.
 func (h *Handler) expired(w http.ResponseWriter, r *http.Request, f *flow.Flow, client *accounts.Client) {
 	web.Event(r.Context()).Outcome = "expired"
-	e := templates.Error{Kind: templates.ExpiredPage, BackURL: client.HomeURI, ClientName: client.Name}
+	e := templates.Error{Kind: templates.ExpiredPage, BackURL: client.HomeURI, ClientName: client.NameIn(h.Language(r, "").Tag())}
 	if !f.Pushed {
 		e.RetryURL = h.pathOf(flow.PathAuthorize, f)
 	}
 	h.Fail(w, r, http.StatusGone, e)
 }
 
-// clientInfo is how the app is shown. The host is where the person will be sent;
-// that of an app on their own device says nothing.
-func (s *step) clientInfo() *templates.ClientInfo {
-	return &templates.ClientInfo{Name: s.client.Name, Host: redirectHost(s.client, s.flow.RedirectURI), HomeURL: s.client.HomeURI}
+// clientInfo is how the app is shown in a language. The host is where the person
+// will be sent; that of an app on their own device says nothing.
+func (s *step) clientInfo(lang templates.Language) *templates.ClientInfo {
+	text := s.client.Texts.For(lang.Tag())
+	return &templates.ClientInfo{
+		Name: s.client.NameIn(lang.Tag()), Host: redirectHost(s.client, s.flow.RedirectURI), HomeURL: s.client.HomeURI,
+		PolicyURL: cmp.Or(text.PolicyURI, s.client.PolicyURI), TermsURL: cmp.Or(text.TermsURI, s.client.TermsURI),
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +23,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -64,12 +64,17 @@ var passwordHash = sync.OnceValue(func() string {
 func newWorld(t testing.TB) *world { return newWorldAt(t, "https://id.example.com") }
 
 func newWorldAt(t testing.TB, issuer string) *world {
+	return newWorldOn(t, issuer, sqldbtest.SQLite(t))
+}
+
+// newWorldOn is a world on a database with the schema.
+func newWorldOn(t testing.TB, issuer, database string) *world {
 	t.Helper()
 	w := &world{TB: t, now: time.UnixMilli(1_790_000_000_000), log: &bytes.Buffer{}}
 	clock := func() time.Time { return w.now }
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
 	db, err := sqldb.Open(t.Context(), sqldb.Options{
-		URL: "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db"), Now: clock, Logger: logger, TokenLife: 15 * time.Minute,
+		URL: database, Now: clock, Logger: logger, TokenLife: 15 * time.Minute,
 	})
 	w.must(err)
 	t.Cleanup(db.Close)
@@ -87,11 +92,11 @@ func newWorldAt(t testing.TB, issuer string) *world {
 	hasher := accounts.NewHasher(2, 0)
 	w.users = &accounts.Users{Journal: journal, Store: db, Lister: db, Sessions: db, Grants: db, Hasher: hasher}
 	w.clients = &accounts.Clients{Journal: journal, Store: db, Secrets: db, Grants: db, Keys: keys, Hasher: hasher}
-	w.groups = &accounts.Groups{Journal: journal, Store: db, Members: db, Permissions: db, APIs: db, Users: db}
+	w.groups = &accounts.Groups{Journal: journal, Store: db, Members: db, Permissions: db, APIs: db, Users: db, Crowds: db, Nesting: db, Managers: db, Reader: db}
 	w.consents = &accounts.Consents{Journal: journal, Users: db, Grants: db}
 	w.cookies = web.Cookies{Issuer: at}
 	sessions := &accounts.Sessions{Journal: journal, Users: db, Store: db, Grants: db, Logger: logger}
-	party, err := passkey.New(at, "Gatehouse")
+	party, err := passkey.New(at, "", "Gatehouse")
 	w.must(err)
 	limiter := limits{cache.NewMemory(clock, 1<<20)}
 	w.sessions = sessions
@@ -132,8 +137,12 @@ func (w *world) populate(apis accounts.APIs) {
 	w.ada, w.bob = user("ada"), user("bob")
 	w.must(apis.EnsureBuiltin(ctx, w.handler.Issuer.String()))
 	_, _, _, err := apis.Create(ctx, operator(), accounts.NewAPI{
-		Audience: "https://posts.example.com", Name: "Posts", Permissions: []accounts.NewPermission{
-			{Name: "posts:add", Description: "Write posts in your name"}, {Name: "posts:delete", Description: "Delete posts"}, {Name: "posts:list", Description: "List posts"},
+		Audience: "https://posts.example.com", Name: "Posts", Texts: accounts.Texts{"de": {Name: "Beiträge"}},
+		Permissions: []accounts.NewPermission{
+			{
+				Name: "posts:add", Description: "Write posts in your name",
+				Texts: accounts.Texts{"de": {Description: "Beiträge in deinem Namen schreiben"}},
+			}, {Name: "posts:delete", Description: "Delete posts"}, {Name: "posts:list", Description: "List posts"},
 		},
 	})
 	w.must(err)
@@ -142,7 +151,10 @@ func (w *world) populate(apis accounts.APIs) {
 	w.must(w.groups.GrantPermission(ctx, operator(), "Editors", "posts:add"))
 	w.must(w.groups.AddMember(ctx, operator(), "Editors", w.ada.Subject, 0))
 	w.board = w.register(accounts.Registration{
-		Name: "Post Board", Type: accounts.WebClient, RedirectURIs: []string{"https://board.example.com/cb"}, HomeURI: "https://board.example.com/",
+		Name: "Post Board", Type: accounts.WebClient,
+		Texts:     accounts.Texts{"de": {Name: "Brett", PolicyURI: "https://board.example.com/datenschutz"}},
+		PolicyURI: "https://board.example.com/privacy", TermsURI: "https://board.example.com/terms",
+		RedirectURIs: []string{"https://board.example.com/cb"}, HomeURI: "https://board.example.com/",
 		Scopes:         []string{"openid", "profile", "email", "groups", "offline_access", "posts:add", "posts:delete", "posts:list"},
 		OptionalScopes: []string{"email", "posts:add", "posts:delete"}, VisibleGroups: []string{"*"},
 	})

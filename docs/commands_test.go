@@ -52,6 +52,17 @@ func TestDocumentedCommands(t *testing.T) {
 			s.run(line)
 		}
 	})
+	t.Run("groups", func(t *testing.T) {
+		s := newShell(t, bin)
+		for _, line := range commands(all["docs/groups.md"]) {
+			s.run(line)
+		}
+	})
+	t.Run("as-code", func(t *testing.T) {
+		s, page := newShell(t, bin), all["docs/as-code.md"]
+		s.write("gatehouse.yaml", block(t, page, "yaml"))
+		s.run(block(t, page, "sh"))
+	})
 	t.Run("README", func(t *testing.T) { followReadme(t, bin, all["README.md"]) })
 }
 

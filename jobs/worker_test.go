@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/jobs"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -63,8 +63,8 @@ func (j *journal) contains(what string) bool {
 func onEach(t *testing.T, f func(t *testing.T, q *queue)) {
 	t.Helper()
 	for name, url := range map[string]func(t *testing.T) string{
-		"SQLite":     func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "x.db") },
-		"PostgreSQL": func(t *testing.T) string { return testenv.Postgres(t) },
+		"SQLite":     func(t *testing.T) string { return sqldbtest.SQLite(t) },
+		"PostgreSQL": func(t *testing.T) string { return sqldbtest.Postgres(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := &queue{t: t, url: url(t), clock: new(clock), log: new(journal)}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	netmail "net/mail"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/jobs"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -68,14 +68,14 @@ func (l *lockedLog) String() string {
 func onEach(t *testing.T, opts testenv.SMTPOptions, f func(t *testing.T, w *world)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) { f(t, newWorld(t, "", opts)) })
-	t.Run("PostgreSQL", func(t *testing.T) { f(t, newWorld(t, testenv.Postgres(t), opts)) })
+	t.Run("PostgreSQL", func(t *testing.T) { f(t, newWorld(t, sqldbtest.Postgres(t), opts)) })
 }
 
 // newWorld uses SQLite without a URL.
 func newWorld(t *testing.T, url string, opts testenv.SMTPOptions) *world {
 	t.Helper()
 	if url == "" {
-		url = "sqlite://" + filepath.Join(t.TempDir(), "x.db")
+		url = sqldbtest.SQLite(t)
 	}
 	w := &world{t: t, url: url, log: new(lockedLog), keyring: newKeyring(t, "first"), smtp: testenv.SMTP(t, opts)}
 	w.now.Store(1_800_000_000_000)

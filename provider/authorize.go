@@ -294,14 +294,15 @@ func (p *Provider) postForm(w http.ResponseWriter, r *http.Request, a *authoriza
 		p.fail(w, r, nil, err)
 		return
 	}
+	lang := p.language(r, a.uiLocales)
 	form := templates.FormPost{
-		Page: p.page(r), ClientName: a.client.Name, Action: a.redirectURI,
+		Page: p.page(r), ClientName: a.client.NameIn(lang.Tag()), Action: a.redirectURI,
 	}
 	for name, values := range params {
 		form.Fields = append(form.Fields, templates.Field{Name: name, Value: values[0]})
 	}
 	slices.SortFunc(form.Fields, func(x, y templates.Field) int { return strings.Compare(x.Name, y.Name) })
-	if err := p.Pages.FormPost(w, http.StatusOK, p.language(r, a.uiLocales), form); err != nil {
+	if err := p.Pages.FormPost(w, http.StatusOK, lang, form); err != nil {
 		p.Log.ErrorContext(r.Context(), "write the form_post page", "error", err)
 	}
 }

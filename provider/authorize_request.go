@@ -130,6 +130,9 @@ func (p *Provider) proveClient(ctx context.Context, a *authorization, find finde
 		}
 		uri = c.RedirectURIs[0]
 	} else if !accounts.MatchRedirectURI(c, uri) {
+		if !early && p.Refusals != nil { // an early one is proven again
+			p.Refusals.Note(c.ID, uri)
+		}
 		return &unproven{err: invalidRequest("The redirect_uri is not registered for this client"), kind: badRedirect}
 	}
 	a.redirectURI, a.client.redirectURI = uri, uri

@@ -21,11 +21,11 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/outbound"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/jobs"
 	"github.com/gatehouse-id/gatehouse/provider"
 	"github.com/gatehouse-id/gatehouse/revocation/relay"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // listener is a client's back-channel logout endpoint.
@@ -94,7 +94,7 @@ func (j *journal) String() string {
 func onEachLogout(t *testing.T, f func(t *testing.T, w *logoutWorld)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) { f(t, newLogoutWorld(t, "sqlite", sqliteURL(t))) })
-	t.Run("PostgreSQL", func(t *testing.T) { f(t, newLogoutWorld(t, "pgx", testenv.Postgres(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { f(t, newLogoutWorld(t, "pgx", sqldbtest.Postgres(t))) })
 }
 
 func newLogoutWorld(t *testing.T, driver, url string) *logoutWorld {

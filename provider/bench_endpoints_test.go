@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // Each benchmark reports the round trips to the database of one operation beside
@@ -17,7 +17,7 @@ import (
 
 func BenchmarkSQLite(b *testing.B) { benchEndpoints(b, sqliteURL(b)) }
 
-func BenchmarkPostgreSQL(b *testing.B) { benchEndpoints(b, testenv.Postgres(b)) }
+func BenchmarkPostgreSQL(b *testing.B) { benchEndpoints(b, sqldbtest.Postgres(b)) }
 
 // trips counts round trips, only while the operation runs that is measured.
 type trips struct {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // BenchmarkCost reports what design section 8 counts: milliseconds of CPU of one
@@ -90,7 +90,7 @@ func startCost(b *testing.B, binary, kind string) *costRun {
 		Transport:     &http.Transport{MaxIdleConnsPerHost: costWorkers},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	database := testenv.Postgres(b)
+	database := sqldbtest.Postgres(b)
 	s.postgres = postmaster(b, database)
 	cmd := exec.Command(binary, "-test.run", "^TestCostServer$", "-test.timeout", "0")
 	cmd.Env = append(os.Environ(), costServer+"="+kind, costDatabase+"="+database)

@@ -21,9 +21,10 @@ func (p *Provider) loadMachine(ctx context.Context, x *exchange, a ask) error {
 	if c.Public() {
 		return unauthorizedClient("A public client cannot act for itself")
 	}
-	wanted := c.Permissions
+	holds := c.Held()
+	wanted := holds
 	if a.scopes != nil {
-		wanted = intersect(a.scopes, c.Permissions)
+		wanted = intersect(a.scopes, holds)
 	}
 	st := &granting.Standing{Mark: x.caller.mark}
 	if err := p.completeFor(ctx, st, true, wanted, resourcesOf(a)); err != nil {
@@ -33,7 +34,7 @@ func (p *Provider) loadMachine(ctx context.Context, x *exchange, a ask) error {
 	// fosite compares the scope parameter with the client's; the gate decides.
 	x.client.scopes = a.scopes
 	if a.scopes == nil {
-		x.client.scopes = c.Permissions
+		x.client.scopes = holds
 	}
 	x.basis = basis{rev: x.mark.Position, scopes: x.client.scopes}
 	return nil

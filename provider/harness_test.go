@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -64,11 +64,11 @@ func (c *clock) advance(d time.Duration) { c.offset += d }
 func onEach(t *testing.T, f func(t *testing.T, s *server)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) { f(t, newServer(t, sqliteURL(t))) })
-	t.Run("PostgreSQL", func(t *testing.T) { f(t, newServer(t, testenv.Postgres(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { f(t, newServer(t, sqldbtest.Postgres(t))) })
 }
 
 func sqliteURL(tb testing.TB) string {
-	return "sqlite://" + filepath.Join(tb.TempDir(), "gatehouse.db")
+	return sqldbtest.SQLite(tb)
 }
 
 // limiter shows the cache's limits in the shape that the domain declares.
@@ -163,7 +163,7 @@ func (s *server) domain() {
 	s.users = &accounts.Users{
 		Journal: journal, Store: s.db, Lister: s.db, Sessions: s.db, Grants: s.db, Hasher: accounts.NewHasher(2, 10),
 	}
-	s.groups = &accounts.Groups{Journal: journal, Store: s.db, Members: s.db, Permissions: s.db, APIs: s.db, Users: s.db}
+	s.groups = &accounts.Groups{Journal: journal, Store: s.db, Members: s.db, Permissions: s.db, APIs: s.db, Users: s.db, Crowds: s.db, Nesting: s.db, Managers: s.db, Reader: s.db}
 	s.clients = &accounts.Clients{Journal: journal, Store: s.db, Secrets: s.db, Grants: s.db, Keys: s.keyring}
 	s.apis = &accounts.APIs{
 		Journal: journal, Store: s.db, Permissions: s.db, Clients: s.db, Secrets: s.db, Keys: s.keyring,

@@ -11,14 +11,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // twoNodes are two servers on one database that tell each other nothing: what one
 // remembers, the other changes.
 func twoNodes(t *testing.T) (remembering, changing *world) {
 	t.Helper()
-	database := testenv.Postgres(t)
+	database := sqldbtest.Postgres(t)
 	key := secret.Text(strings.Repeat("s", 40))
 	remembering = newWorld(t, newNode(t, database, key, nil))
 	other := *remembering

@@ -11,14 +11,14 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // TestL15_WhatMustNotBeLost: on a pool of one connection, on which the relaxed
 // writes run too, whatever redeems, rotates or revokes waits for its commit. The
 // database itself notes the setting under which each table was written.
 func TestL15_WhatMustNotBeLost(t *testing.T) {
-	database := testenv.Postgres(t)
+	database := sqldbtest.Postgres(t)
 	separator := "?"
 	if strings.Contains(database, "?") {
 		separator = "&"

@@ -37,6 +37,7 @@ func shrinkingInputs() map[string][]string {
 		"Client.RedirectURIs":    {"client redirect URIs reduced"},
 		"Client.Scopes":          {"client scopes reduced"},
 		"Client.Permissions":     {"permission deleted"}, // and TestL10_Machines
+		"Client.SetPermissions":  {"permission deleted"}, // and TestPermissionSetsOfMachines
 		"Client.FirstParty":      {"client no longer first-party"},
 		"Client.RequiredACR":     {"client requires more"},
 		"Client.DisabledAt":      {"client disabled"},
@@ -44,8 +45,8 @@ func shrinkingInputs() map[string][]string {
 		"Client.Secrets":         {"client secret compromised"},
 		"ClientSecret.ExpiresAt": {"client secret compromised"},
 		"Grant.EndedAt":          {"refresh token revoked"},
-		"Held.Permission":        {"permission revoked", "permission deleted", "group deleted", "membership removed"},
-		"Held.EndsAt":            {"membership shortened"},
+		"Held.Permission":        {"permission revoked", "permission deleted", "group deleted", "membership removed", "group taken out of another", "many memberships removed at once"},
+		"Held.EndsAt":            {"membership shortened", "many memberships shortened at once", "membership ended by itself"},
 		"Held.API":               {"API disabled", "API deleted"},
 		// No kind of row names an audience: a token for an API that carries none of
 		// its permissions lives out its minutes when the API is disabled.
@@ -71,7 +72,7 @@ func otherInputs() map[string]string {
 		told: "User.Username User.UsernameKey User.Email User.EmailKey User.EmailVerified User.Name User.Profile User.UpdatedAt " +
 			"User.LastSignInAt User.TermsAcceptedAt User.PasswordChangedAt Session.LastSeenAt Session.EndReason Session.UserAgent Session.Address Consent.UpdatedAt Client.Name " +
 			"Client.HomeURI Client.LogoURI Client.PolicyURI Client.TermsURI Client.VisibleGroups Client.UpdatedAt Grant.EndReason " +
-			"Client.PostLogoutRedirectURIs Client.BackchannelLogoutURI Client.BackchannelLogoutSessionRequired",
+			"Client.PermissionSets Client.Texts Client.PostLogoutRedirectURIs Client.BackchannelLogoutURI Client.BackchannelLogoutSessionRequired",
 		time: "Session.IdleEndsAt Session.ExpiresAt Consent.ExpiresAt",
 		next: "User.RequiredActions User.TermsVersion User.DeleteAt Consent.Asked Client.OptionalScopes Client.RequirePKCE Client.RequirePAR Client.RotateRefresh Client.TokenEndpointAudience " +
 			"Client.AccessTokenLifetime Client.IDTokenLifetime Client.RefreshIdle Client.RefreshAbsolute Audience.TokenLifetime",

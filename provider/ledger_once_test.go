@@ -10,10 +10,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/provider/token"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // TestL14_OnceSurvivesTheCache: codes, assertions and pushed requests stay used
@@ -102,7 +102,7 @@ func TestL14_EachConsentHasItsOwnGrant(t *testing.T) {
 // another node than the one that wrote it and asked about on a third, is good, and
 // the one before it is not.
 func TestL18_FreshTokensAreAccepted(t *testing.T) {
-	database := testenv.Postgres(t)
+	database := sqldbtest.Postgres(t)
 	var nodes []*server
 	for range 3 {
 		nodes = append(nodes, newNode(t, database, secret.Text(strings.Repeat("s", 40)), nil))

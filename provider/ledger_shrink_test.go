@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -77,7 +78,7 @@ type shrink struct {
 const allShort = "openid offline read write"
 
 func shrinks() []shrink {
-	return slices.Concat(shrinksOfPeople(), shrinksOfRights(), shrinksOfClients())
+	return slices.Concat(shrinksOfPeople(), shrinksOfRights(), shrinksOfNesting(), shrinksOfClients())
 }
 
 func shrinksOfPeople() []shrink {
@@ -155,6 +156,51 @@ func shrinksOfRights() []shrink {
 			tokens := &accounts.Tokens{Journal: s.consents.Journal, Revocations: s.db}
 			s.must(tokens.All(s.t.Context(), tester, "emergency"))
 		}, revocation.All, allShort},
+	}
+}
+
+// nested moves the person into a group inside the one that holds the permissions.
+func nested(s *shrinkStage) {
+	inner := s.group + " inner"
+	if _, err := s.groups.Create(s.t.Context(), tester, inner, ""); err != nil {
+		s.t.Fatal(err)
+	}
+	s.must(s.groups.AddMember(s.t.Context(), tester, inner, s.user.Subject, 0))
+	s.must(s.groups.RemoveMember(s.t.Context(), tester, s.group, s.user.Subject))
+	s.must(s.groups.AddChild(s.t.Context(), tester, s.group, inner))
+}
+
+func shrinksOfNesting() []shrink {
+	return []shrink{
+		{"group taken out of another", nested, func(s *shrinkStage, _ answer) {
+			s.must(s.groups.RemoveChild(s.t.Context(), tester, s.group, s.group+" inner"))
+		}, revocation.Permission, "openid offline"},
+		{"outer group deleted", nested, func(s *shrinkStage, _ answer) {
+			s.must(s.groups.Delete(s.t.Context(), tester, s.group))
+		}, revocation.Permission, "openid offline"},
+		{"inner group deleted", nested, func(s *shrinkStage, _ answer) {
+			s.must(s.groups.Delete(s.t.Context(), tester, s.group+" inner"))
+		}, revocation.Permission, "openid offline"},
+		{"permission taken from the outer group", nested, func(s *shrinkStage, _ answer) {
+			s.must(s.groups.RevokePermission(s.t.Context(), tester, s.group, s.write))
+		}, revocation.Permission, "openid offline read"},
+		{"many memberships removed at once", nested, func(s *shrinkStage, _ answer) {
+			_, err := s.groups.RemoveMembers(s.t.Context(), tester, s.group+" inner", []string{s.user.Subject})
+			s.must(err)
+		}, revocation.Membership, "openid offline"},
+		{"many memberships shortened at once", nested, func(s *shrinkStage, _ answer) {
+			end := s.clock.now().Add(time.Minute).UnixMilli()
+			_, err := s.groups.AddMembers(s.t.Context(), tester, s.group+" inner", []string{s.user.Subject}, end)
+			s.must(err)
+		}, revocation.Membership, allShort},
+		{"membership ended by itself", func(s *shrinkStage) {
+			s.must(s.groups.AddMember(s.t.Context(), tester, s.group, s.user.Subject, s.clock.now().Add(time.Minute).UnixMilli()))
+		}, func(s *shrinkStage, _ answer) {
+			s.clock.advance(time.Minute)
+			ends := &accounts.MembershipEnds{Groups: s.groups, Log: slog.New(slog.DiscardHandler)}
+			_, err := ends.Round(s.t.Context())
+			s.must(err)
+		}, revocation.Membership, "openid offline"},
 	}
 }
 

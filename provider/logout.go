@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -20,6 +19,7 @@ import (
 type leaving struct {
 	ClientName string `json:"client_name,omitempty"`
 	ReturnURL  string `json:"return_url,omitempty"` // registered by the client, with state
+	Language   string `json:"language,omitempty"`   // of the pages, if the client asked for one
 	SessionID  string `json:"sid"`                  // that the confirmation is for
 
 	proven bool // the client is not only claimed: an ID token names it
@@ -50,7 +50,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		p.confirmed(w, r, params, s, u)
 		return
 	}
-	out, hinted, err := p.readLeaving(r.Context(), params)
+	out, hinted, err := p.readLeaving(r, params)
 	if err != nil {
 		p.fail(w, r, nil, err)
 		return
@@ -64,15 +64,19 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 		p.end(w, r, out, s, u)
 	default:
 		out.SessionID = s.ID.String()
-		p.askToLeave(w, r, out, u, params.Get("ui_locales"))
+		p.askToLeave(w, r, out, u)
 	}
 }
 
 // readLeaving validates who asks and where to go afterwards. A URI that is not the
 // hinted client's own leads nowhere: the request is shown on a page. The second
 // result is the session that the hint names.
-func (p *Provider) readLeaving(ctx context.Context, params url.Values) (leaving, string, error) {
+func (p *Provider) readLeaving(r *http.Request, params url.Values) (leaving, string, error) {
+	ctx := r.Context()
 	var out leaving
+	if locales := params.Get("ui_locales"); locales != "" {
+		out.Language = p.language(r, locales).Tag()
+	}
 	clientID, sid := params.Get("client_id"), ""
 	if raw := params.Get("id_token_hint"); raw != "" {
 		set, err := p.Keys.Current(ctx)
@@ -99,7 +103,7 @@ func (p *Provider) readLeaving(ctx context.Context, params url.Values) (leaving,
 	if err != nil {
 		return out, "", err
 	}
-	out.ClientName = c.Name
+	out.ClientName = c.NameIn(p.language(r, out.Language).Tag())
 	if uri == "" {
 		return out, sid, nil
 	}
@@ -123,7 +127,7 @@ func withState(uri, state string) string {
 
 // askToLeave shows the confirmation. What was validated travels sealed in the form,
 // bound to the session it was made for.
-func (p *Provider) askToLeave(w http.ResponseWriter, r *http.Request, out leaving, u *accounts.User, uiLocales string) {
+func (p *Provider) askToLeave(w http.ResponseWriter, r *http.Request, out leaving, u *accounts.User) {
 	plain, err := json.Marshal(out)
 	if err != nil {
 		p.fail(w, r, nil, err)
@@ -141,7 +145,7 @@ func (p *Provider) askToLeave(w http.ResponseWriter, r *http.Request, out leavin
 		Page: p.page(r), UserName: u.Username, ClientName: out.ClientName, Action: p.url(pathLogout),
 		Fields: []templates.Field{{Name: "confirm", Value: base64.RawURLEncoding.EncodeToString(sealed)}},
 	}
-	if err := p.Pages.SignOut(w, http.StatusOK, p.language(r, uiLocales), page); err != nil {
+	if err := p.Pages.SignOut(w, http.StatusOK, p.language(r, out.Language), page); err != nil {
 		p.Log.ErrorContext(r.Context(), "write the sign-out page", "error", err)
 	}
 }
@@ -197,7 +201,7 @@ func (p *Provider) signedOut(w http.ResponseWriter, r *http.Request, out leaving
 	// Where nobody asked the person, and the client is only claimed (§3), the way
 	// back is a link.
 	page := templates.SignedOut{Page: p.page(r), ClientName: out.ClientName, ReturnURL: out.ReturnURL, SignInURL: p.url(flow.PathSignIn)}
-	if err := p.Pages.SignedOut(w, http.StatusOK, p.language(r, ""), page); err != nil {
+	if err := p.Pages.SignedOut(w, http.StatusOK, p.language(r, out.Language), page); err != nil {
 		p.Log.ErrorContext(r.Context(), "write the signed-out page", "error", err)
 	}
 }

@@ -79,6 +79,12 @@ type Limiter interface {
 	Spend(ctx context.Context, key string, burst int, every time.Duration, n int) (time.Duration, error)
 }
 
+// Refusals remembers redirect URIs of known clients that were refused.
+type Refusals interface {
+	// Note neither waits nor fails.
+	Note(clientID id.ID, uri string)
+}
+
 // Lifetimes are the defaults; a client or an API may have its own.
 type Lifetimes struct {
 	PushedRequest   time.Duration
@@ -137,6 +143,8 @@ type Provider struct {
 	Policy accounts.SignInPolicy
 	// Factors must be set like the other stores.
 	Factors Factors
+	// Refusals may be nil: then nobody remembers.
+	Refusals Refusals
 	// SignUp says that people can make accounts themselves.
 	SignUp bool
 

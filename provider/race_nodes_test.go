@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // racers is how many callers do at once what may happen once.
@@ -24,7 +25,7 @@ func onNodes(t *testing.T, f func(t *testing.T, w *world, nodes []*server)) {
 		f(t, newWorld(t, s), []*server{s})
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		s := newServer(t, testenv.Postgres(t))
+		s := newServer(t, sqldbtest.Postgres(t))
 		f(t, newWorld(t, s), []*server{s})
 	})
 	t.Run("three nodes on PostgreSQL and Redis", func(t *testing.T) {
@@ -50,7 +51,7 @@ func rounds() int {
 // raceNodes starts nodes that share a database and nothing else of this process.
 func raceNodes(t *testing.T, n int, short func(s *server) cache.Store) []*server {
 	t.Helper()
-	database := testenv.Postgres(t)
+	database := sqldbtest.Postgres(t)
 	nodes := make([]*server, n)
 	for i := range nodes {
 		s := newNode(t, database, secret.Text(strings.Repeat("s", 40)), nil)

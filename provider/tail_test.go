@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/internal/secret"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/revocation"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // troubled is a tail in a state that is hard to bring about.
@@ -56,7 +56,7 @@ func (c *statements) of(f func()) int64 {
 func tailWorld(t *testing.T) (*benchWorld, *statements, *troubled) {
 	t.Helper()
 	c := &statements{}
-	s := newTracedNode(t, testenv.Postgres(t), secret.Text(strings.Repeat("s", 40)), nil, c.trace)
+	s := newTracedNode(t, sqldbtest.Postgres(t), secret.Text(strings.Repeat("s", 40)), nil, c.trace)
 	s.follow()
 	tail := &troubled{Tail: s.tail}
 	s.provider.Tail = tail

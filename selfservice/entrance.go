@@ -50,6 +50,7 @@ type Entrance struct {
 	Setup         *accounts.Setup
 	Terms         *accounts.Terms
 	SignIns       Provers
+	Apps          Apps // nil: mails do not say to which app somebody is on the way
 	Passwords     PasswordChanger
 
 	Mails       bool // mails are sent; without, nothing that needs one is there

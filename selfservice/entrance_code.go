@@ -75,7 +75,7 @@ func (h *Entrance) mailCode(w http.ResponseWriter, r *http.Request) {
 	}
 	if e.Token == "" && e.ProofID == "" {
 		p.Inputs[0].Value = form.Get("email")
-		proofID, err := h.Codes.Ask(r.Context(), form.Get("email"), h.asker(r, carried), "")
+		proofID, err := h.Codes.Ask(r.Context(), form.Get("email"), h.askerFor(r, carried))
 		if err != nil {
 			h.refuse(w, r, p, err)
 			return

@@ -58,7 +58,7 @@ func (h *Entrance) signUp(w http.ResponseWriter, r *http.Request) {
 	}
 	proofID, err := h.SignUps.Ask(r.Context(), accounts.SignUp{
 		Username: form.Get("username"), Email: form.Get("email"), Name: form.Get("name"),
-		Password: secret.Text(form.Get("new_password")), Asker: h.asker(r, carried),
+		Password: secret.Text(form.Get("new_password")), Asker: h.askerFor(r, carried),
 	})
 	if err != nil {
 		h.refuse(w, r, p, err)

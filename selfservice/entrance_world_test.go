@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/selfservice"
 	"github.com/gatehouse-id/gatehouse/storage/cache"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -75,7 +75,7 @@ func newEntrance(t testing.TB) *entranceWorld {
 	clock := func() time.Time { return w.now }
 	logger := slog.New(slog.NewJSONHandler(&w.log, nil))
 	db, err := sqldb.Open(t.Context(), sqldb.Options{
-		URL: "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db"), Now: clock, Logger: logger, TokenLife: 15 * time.Minute,
+		URL: sqldbtest.SQLite(t), Now: clock, Logger: logger, TokenLife: 15 * time.Minute,
 	})
 	w.must(err)
 	t.Cleanup(db.Close)
@@ -91,7 +91,7 @@ func newEntrance(t testing.TB) *entranceWorld {
 	journal := accounts.Journal{Tx: db, Audit: db, Ledger: db, Now: clock, Mails: w}
 	w.users = &accounts.Users{Journal: journal, Store: db, Lister: db, Sessions: db, Grants: db, Hasher: accounts.NewHasher(2, 0)}
 	w.sessions = &accounts.Sessions{Journal: journal, Users: db, Store: db, Grants: db, Logger: logger}
-	groups := &accounts.Groups{Journal: journal, Store: db, Members: db, Permissions: db, APIs: db, Users: db}
+	groups := &accounts.Groups{Journal: journal, Store: db, Members: db, Permissions: db, APIs: db, Users: db, Crowds: db, Nesting: db, Managers: db, Reader: db}
 	p := &accounts.Proofs{
 		Store: db, Users: w.users, Limiter: entranceLimits{cache.NewMemory(clock, 1<<20)}, Keys: keys, Logger: logger,
 		Links: accounts.Links{Issuer: entranceIssuer},
@@ -99,7 +99,7 @@ func newEntrance(t testing.TB) *entranceWorld {
 	w.handler = &selfservice.Entrance{
 		Desk: &hosted.Desk{
 			Issuer: issuer, Cookies: web.Cookies{Issuer: issuer}, Keyring: keys, Pages: renderer, Sessions: w.sessions, Now: clock,
-			Missing: func(context.Context, *accounts.User) (string, error) { return w.missing, nil },
+			Missing: func(context.Context, *accounts.Session, *accounts.User) (string, error) { return w.missing, nil },
 		},
 		SignUps: &accounts.SignUps{Proofs: p, Mode: accounts.SignUpOpen}, Invites: &accounts.Invites{Proofs: p, Groups: groups},
 		Resets: &accounts.Resets{Proofs: p}, Codes: &accounts.MailCodes{Proofs: p}, Verifications: &accounts.Verifications{Proofs: p},

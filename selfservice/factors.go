@@ -22,7 +22,6 @@ import (
 // Pages below the one that lists the factors.
 const (
 	pathNewApp        = flow.PathEnrolFactor + "/app"
-	pathNewPasskey    = flow.PathEnrolFactor + "/passkey"
 	pathRenameFactor  = flow.PathEnrolFactor + "/name"
 	pathRemoveFactor  = flow.PathEnrolFactor + "/remove"
 	pathRecoveryCodes = flow.PathEnrolFactor + "/recovery"
@@ -63,6 +62,9 @@ type Factors struct {
 	Maker  FactorMaker
 	// NoPasskeys says that there are none at this address.
 	NoPasskeys bool
+	// RelyingParty is the RP ID of the passkeys, by which the devices are told which
+	// of them still count; they are not told without.
+	RelyingParty string
 }
 
 // Mount adds the pages to r, whose root is the origin of the issuer, as
@@ -76,7 +78,7 @@ func (h *Factors) Mount(r *mux.Router, pages func(http.Handler) http.Handler) er
 		pathRecoveryCodes:    {Get: h.showNewCodes, Post: h.newCodes},
 	}
 	if !h.NoPasskeys {
-		list[pathNewPasskey] = hosted.Page{Get: h.showNewPasskey, Post: h.addPasskey}
+		list[flow.PathNewPasskey] = hosted.Page{Get: h.showNewPasskey, Post: h.addPasskey}
 		// At the root of the origin, whatever the issuer's path.
 		r.HandleFunc(pathPasskeyEndpoints, h.endpoints).Methods(http.MethodGet, http.MethodHead)
 	}
@@ -90,7 +92,7 @@ func (h *Factors) Mount(r *mux.Router, pages func(http.Handler) http.Handler) er
 func (h *Factors) endpoints(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=86400")
 	web.WriteJSON(w, http.StatusOK, map[string]string{
-		"enroll": h.Issuer.String() + pathNewPasskey, "manage": h.Issuer.String() + flow.PathEnrolFactor,
+		"enroll": h.Issuer.String() + flow.PathNewPasskey, "manage": h.Issuer.String() + flow.PathEnrolFactor,
 	})
 }
 
@@ -100,6 +102,7 @@ type holder struct {
 	user    *accounts.User
 	list    *accounts.FactorList
 	flow    string // carried along, empty without
+	offered bool   // the page was offered, and not asked for
 }
 
 func (o *holder) actor() audit.Actor {
@@ -215,18 +218,23 @@ func (h *Factors) show(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := templates.Factors{
-		Page: h.frame(r, h.own(flow.PathEnrolFactor, o.flow), o), RecoveryCodes: o.list.RecoveryCodes, Needed: o.list.Needed,
+		Page: h.frame(r, h.own(flow.PathEnrolFactor, o.flow), o), RecoveryCodes: o.list.RecoveryCodes,
+		// Who is on the way to an app was sent here: it wants two factors.
+		Needed: o.list.Needed || o.flow != "",
 		Notice: noticeOf(query.Get("done")), AddAppURL: h.own(pathNewApp, o.flow),
 		Action: h.Path(flow.PathEnrolFactor), Flow: h.ticket(w, r, flow.PathEnrolFactor, o),
 	}
 	if !h.NoPasskeys {
-		p.AddPasskeyURL = h.own(pathNewPasskey, o.flow)
+		p.AddPasskeyURL = h.own(flow.PathNewPasskey, o.flow)
 	}
 	if o.list.Count() > 0 {
 		p.NewCodesURL = h.own(pathRecoveryCodes, o.flow)
 		if o.flow != "" {
 			p.ContinueURL = h.own(flow.PathAuthorize, o.flow)
 		}
+	}
+	if p.Notice == templates.FactorRemoved && h.RelyingParty != "" {
+		p.Accepted = h.accepted(o)
 	}
 	last := o.list.Needed && o.list.Count() == 1
 	for _, k := range o.list.Passkeys {
@@ -242,6 +250,17 @@ func (h *Factors) show(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	h.Rendered(w, r, h.Pages.Factors(w, http.StatusOK, h.Language(r, ""), p))
+}
+
+// accepted is what devices are told after a passkey was removed, so that they offer it
+// no longer. It lists all that are left, whichever was removed and however often the
+// page is read.
+func (h *Factors) accepted(o *holder) *templates.AcceptedPasskeys {
+	left := &templates.AcceptedPasskeys{RelyingParty: h.RelyingParty, User: o.user.ID[:], Credentials: [][]byte{}}
+	for _, k := range o.list.Passkeys {
+		left.Credentials = append(left.Credentials, k.CredentialID)
+	}
+	return left
 }
 
 func (h *Factors) item(factorID id.ID, name string, added, used int64, carried string, last bool) templates.FactorItem {

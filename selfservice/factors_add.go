@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
+	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
@@ -97,6 +98,7 @@ func (h *Factors) showNewPasskey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if o := h.changer(w, r, flowOf(query)); o != nil {
+		o.offered = query.Has(flow.OfferParam)
 		h.writeNewPasskey(w, r, http.StatusOK, o, "", "")
 	}
 }
@@ -112,18 +114,27 @@ func (h *Factors) writeNewPasskey(w http.ResponseWriter, r *http.Request, status
 		h.Broken(w, r, err)
 		return
 	}
-	h.Rendered(w, r, h.Pages.NewPasskey(w, status, h.Language(r, ""), templates.NewPasskey{
-		Page: h.frame(r, h.own(pathNewPasskey, o.flow), o), Name: shownName(name), Problem: problem,
+	p := templates.NewPasskey{
+		Page: h.frame(r, h.own(flow.PathNewPasskey, o.flow), o), Name: shownName(name), Problem: problem,
 		Passkey: &templates.PasskeyAsk{Options: string(options), Ceremony: ceremony},
-		Action:  h.Path(pathNewPasskey), Flow: h.ticket(w, r, pathNewPasskey, o, ceremony), BackURL: h.own(flow.PathEnrolFactor, o.flow),
-	}))
+		Action:  h.Path(flow.PathNewPasskey), Flow: h.ticket(w, r, flow.PathNewPasskey, o, ceremony), BackURL: h.own(flow.PathEnrolFactor, o.flow),
+	}
+	if o.offered {
+		p.Page = h.Frame(r, h.own(flow.PathNewPasskey, o.flow, flow.OfferParam, "1"))
+		p.LaterURL = h.Path(hosted.PathHome)
+		if o.flow != "" {
+			p.LaterURL = h.own(flow.PathAuthorize, o.flow)
+		}
+	}
+	h.Rendered(w, r, h.Pages.NewPasskey(w, status, h.Language(r, ""), p))
 }
 
 func (h *Factors) addPasskey(w http.ResponseWriter, r *http.Request) {
-	o, form := h.posted(w, r, pathNewPasskey, "ceremony")
+	o, form := h.posted(w, r, flow.PathNewPasskey, "ceremony")
 	if o == nil {
 		return
 	}
+	o.offered = form.Has(flow.OfferParam)
 	recovery, problem, err := h.finishPasskey(r, o, form)
 	switch {
 	case err != nil:

@@ -36,8 +36,10 @@ func TestFactorsInBrowser_AddPasskey(t *testing.T) {
 
 	ctx := testenv.Browser(t)
 	name := w.handler.Cookies.Name(flow.SessionCookie)
+	var device webauthn.AuthenticatorID
 	addDevice := chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
+		var err error
+		device, err = webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
 			Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
 			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
 		}).Do(ctx)
@@ -66,4 +68,17 @@ func TestFactorsInBrowser_AddPasskey(t *testing.T) {
 	if list := o.have(); len(list.Passkeys) != 1 || list.Passkeys[0].Name != "My laptop" {
 		t.Errorf("has %+v", list)
 	}
+	// Removed here, the device forgets it as well.
+	w.must(chromedp.Run(ctx, chromedp.Navigate(issuer+"/account/factors"), chromedp.Click(`a[href*="/remove?"]`), chromedp.Click(`form button.danger`),
+		chromedp.WaitVisible(`//p[@role="status"]`), chromedp.ActionFunc(func(ctx context.Context) error {
+			for range 100 {
+				left, err := webauthn.GetCredentials(device).Do(ctx)
+				if err != nil || len(left) == 0 {
+					return err
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+			t.Error("the device still offers the passkey")
+			return nil
+		})))
 }

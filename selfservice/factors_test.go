@@ -330,7 +330,7 @@ func TestFactors_Required(t *testing.T) {
 	sees(t, o.get(`/account/factors?flow="><b>&done=<b>`), http.StatusOK, "!<b>\"", "!/oauth2/authorize")
 }
 
-func (w *factorWorld) missing(ctx context.Context, user *accounts.User) (string, error) {
+func (w *factorWorld) missing(ctx context.Context, _ *accounts.Session, user *accounts.User) (string, error) {
 	has, needed, err := w.factors.Standing(ctx, user)
 	if err != nil || has || !needed {
 		return "", err

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -26,6 +25,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/selfservice"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -61,7 +61,7 @@ func newFactorWorldAt(t testing.TB, issuer string) *factorWorld {
 	clock := func() time.Time { return w.now }
 	logger := slog.New(slog.NewJSONHandler(&w.log, nil))
 	db, err := sqldb.Open(t.Context(), sqldb.Options{
-		URL: "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db"), Now: clock, Logger: logger, TokenLife: 15 * time.Minute,
+		URL: sqldbtest.SQLite(t), Now: clock, Logger: logger, TokenLife: 15 * time.Minute,
 	})
 	w.must(err)
 	t.Cleanup(db.Close)
@@ -74,12 +74,12 @@ func newFactorWorldAt(t testing.TB, issuer string) *factorWorld {
 	w.must(err)
 	renderer, err := templates.New(templates.Options{})
 	w.must(err)
-	party, err := passkey.New(at, "Gatehouse")
+	party, err := passkey.New(at, "", "Gatehouse")
 	w.must(err)
 
 	journal := accounts.Journal{Tx: db, Audit: db, Ledger: db, Now: clock}
 	w.users = &accounts.Users{Journal: journal, Store: db, Lister: db, Sessions: db, Grants: db}
-	w.groups = &accounts.Groups{Journal: journal, Store: db, Members: db, Permissions: db, APIs: db, Users: db}
+	w.groups = &accounts.Groups{Journal: journal, Store: db, Members: db, Permissions: db, APIs: db, Users: db, Crowds: db, Nesting: db, Managers: db, Reader: db}
 	w.sessions = &accounts.Sessions{Journal: journal, Users: db, Store: db, Grants: db, Logger: logger}
 	w.factors = &accounts.Factors{
 		Journal: journal, Users: db, Sessions: db, Grants: db, Store: db, TOTPs: db, Passkeys: db, Recovery: db, Devices: db,
@@ -87,7 +87,7 @@ func newFactorWorldAt(t testing.TB, issuer string) *factorWorld {
 	}
 	w.handler = &selfservice.Factors{
 		Desk:   &hosted.Desk{Issuer: at, Cookies: web.Cookies{Issuer: at}, Keyring: keys, Pages: renderer, Sessions: w.sessions, Now: clock},
-		Keeper: w.factors, Maker: w.factors,
+		Keeper: w.factors, Maker: w.factors, RelyingParty: party.RelyingParty(),
 	}
 	router := web.NewRouter()
 	w.must(w.handler.Mount(router, web.Pages))

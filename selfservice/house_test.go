@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,7 +26,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 	"github.com/gatehouse-id/gatehouse/selfservice"
+	"github.com/gatehouse-id/gatehouse/storage/cache"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -103,7 +104,7 @@ func newHouse(t testing.TB) *house {
 	clock := func() time.Time { return w.now }
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
 	db, err := sqldb.Open(t.Context(), sqldb.Options{
-		URL: "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db"), Now: clock, Logger: logger, TokenLife: 15 * time.Minute,
+		URL: sqldbtest.SQLite(t), Now: clock, Logger: logger, TokenLife: 15 * time.Minute,
 	})
 	w.must(err)
 	t.Cleanup(db.Close)
@@ -130,7 +131,7 @@ func newHouse(t testing.TB) *house {
 	w.claims = &toldClaims{db: db}
 	w.desk = &hosted.Desk{
 		Issuer: issuer, Cookies: w.cookies, Keyring: keys, Pages: renderer, Sessions: w.sessions, Now: clock,
-		Missing: func(_ context.Context, u *accounts.User) (string, error) {
+		Missing: func(_ context.Context, _ *accounts.Session, u *accounts.User) (string, error) {
 			for _, a := range (accounts.SignInPolicy{}).Required(u, false, false) {
 				return flow.PathOf(a), nil
 			}
@@ -146,6 +147,7 @@ func newHouse(t testing.TB) *house {
 func (w *house) mount(journal accounts.Journal, links accounts.Links) {
 	profiles := &accounts.Profiles{
 		Journal: journal, Users: w.db, Pictures: w.db, PictureURL: selfservice.PictureURL(w.desk.Issuer), Portraits: accounts.NewPortraits(),
+		Limiter: entranceLimits{cache.NewMemory(w.desk.Now, 1<<20)}, Keys: w.desk.Keyring, Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
 	}
 	alarm := &accounts.Alarm{
 		Journal: journal, Users: w.db, Sessions: w.db, Grants: w.db, Links: links,
@@ -191,7 +193,7 @@ func (w *house) populate(apis accounts.APIs) {
 	w.must(apis.EnsureBuiltin(ctx, houseIssuer))
 	_, _, _, err := apis.Create(ctx, rootOperator(), accounts.NewAPI{
 		Audience: "https://posts.example.com", Name: "Posts",
-		Permissions: []accounts.NewPermission{{Name: "posts:add", Description: "Write posts in your name"}},
+		Permissions: []accounts.NewPermission{{Name: "posts:add", Description: "Write posts in your name", Texts: accounts.Texts{"de": {Description: "Beiträge in deinem Namen schreiben"}}}},
 	})
 	w.must(err)
 	w.board = w.register("Post Board")
@@ -200,7 +202,7 @@ func (w *house) populate(apis accounts.APIs) {
 func (w *house) register(name string) *accounts.Client {
 	w.Helper()
 	c, _, err := w.clients.Register(w.Context(), rootOperator(), accounts.Registration{
-		Name: name, Type: accounts.WebClient, RedirectURIs: []string{"https://board.example.com/cb"}, HomeURI: "https://board.example.com/",
+		Name: name, Texts: accounts.Texts{"de": {Name: "Deutsches " + name}}, Type: accounts.WebClient, RedirectURIs: []string{"https://board.example.com/cb"}, HomeURI: "https://board.example.com/",
 		Scopes: []string{"openid", "profile", "email", "offline_access", "posts:add"},
 	})
 	w.must(err)

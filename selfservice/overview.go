@@ -86,7 +86,7 @@ func (h *Overview) count(ctx context.Context, user *accounts.User, p *templates.
 	if err != nil {
 		return fmt.Errorf("sessions: %w", err)
 	}
-	apps, err := h.Activity.Apps(ctx, user)
+	apps, err := h.Activity.Apps(ctx, user, user.Profile.Locale)
 	if err != nil {
 		return err
 	}

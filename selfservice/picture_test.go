@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 )
@@ -187,5 +188,25 @@ func TestPicture_BadUploads(t *testing.T) {
 	wantHTML(t, b.send("/account/picture", form.FormDataContentType(), strings.NewReader(body.String())), http.StatusForbidden)
 	if w.stored(w.ada).Profile.Picture != "" {
 		t.Error("a picture was saved")
+	}
+}
+
+// TestPicture_TooMany: pictures cost processor time, so an account has not many tries,
+// good or bad; another account has its own.
+func TestPicture_TooMany(t *testing.T) {
+	w := newHouse(t)
+	b := w.visitor(w.ada)
+	for range 10 {
+		wantHTML(t, b.upload("x.png", []byte("no picture")), http.StatusUnprocessableEntity)
+	}
+	answer := b.upload("x.png", asPNG(t, drawn(t, 8, 8, color.White)))
+	wantHTML(t, answer, http.StatusTooManyRequests, "You have sent many pictures")
+	if answer.Header().Get("Retry-After") != "300" {
+		t.Errorf("wait %q", answer.Header().Get("Retry-After"))
+	}
+	wantHTML(t, w.visitor(w.bob).upload("x.png", []byte("no picture")), http.StatusUnprocessableEntity)
+	w.now = w.now.Add(5 * time.Minute)
+	if answer := b.upload("x.png", asPNG(t, drawn(t, 8, 8, color.White))); answer.Code != http.StatusSeeOther {
+		t.Errorf("after five minutes: %d\n%s", answer.Code, answer.Body)
 	}
 }

@@ -78,7 +78,11 @@ func (h *Profile) savePicture(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err = h.Profiles.SetPicture(r.Context(), memberActor(user), user.Subject, file)
+	throttled := (*accounts.Throttled)(nil)
 	switch {
+	case errors.As(err, &throttled):
+		h.RetryAfter(w, throttled.Wait)
+		h.refusePicture(w, r, user, http.StatusTooManyRequests, "picture_often")
 	case errors.Is(err, accounts.ErrPicture):
 		h.refusePicture(w, r, user, http.StatusUnprocessableEntity, "picture")
 	case errors.Is(err, accounts.ErrPictureSize):

@@ -30,7 +30,8 @@ func (h *Profile) showSeen(w http.ResponseWriter, r *http.Request) {
 		h.Malformed(w, r, err)
 		return
 	}
-	apps, err := h.Activity.Apps(r.Context(), user)
+	lang := memberLanguage(h.Desk, r, user)
+	apps, err := h.Activity.Apps(r.Context(), user, lang.Tag())
 	if err != nil {
 		h.Broken(w, r, err)
 		return
@@ -38,7 +39,7 @@ func (h *Profile) showSeen(w http.ResponseWriter, r *http.Request) {
 	p := templates.AccountSeen{Page: memberPage(h.Desk, r, "apps", pathSeen), Action: h.Path(pathSeen)}
 	scopes := askedScopes(r, query)
 	for _, app := range apps {
-		p.Clients = append(p.Clients, templates.Choice{Value: app.ClientID, Text: app.Name})
+		p.Clients = append(p.Clients, templates.Choice{Value: app.ClientID, Text: app.NameIn(lang.Tag())})
 		// Only apps that the person has to do with: which others there are is none
 		// of their business.
 		if app.ClientID == query.Get("client") {
@@ -56,7 +57,7 @@ func (h *Profile) showSeen(w http.ResponseWriter, r *http.Request) {
 		h.Broken(w, r, err)
 		return
 	}
-	h.Rendered(w, r, h.Pages.AccountSeen(w, http.StatusOK, memberLanguage(h.Desk, r, user), p))
+	h.Rendered(w, r, h.Pages.AccountSeen(w, http.StatusOK, lang, p))
 }
 
 // askedScopes are those that were ticked, or what most apps ask for.

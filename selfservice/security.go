@@ -105,7 +105,8 @@ func (h *Security) show(w http.ResponseWriter, r *http.Request) {
 	}
 	// What is no id begins at the newest: a page is only a place in a list.
 	before, _ := id.Parse(query.Get("before"))
-	err := h.fillEvents(r.Context(), user, before, &p)
+	lang := memberLanguage(h.Desk, r, user)
+	err := h.fillEvents(r.Context(), user, before, lang, &p)
 	if p.EventsOnly = !before.IsZero(); err == nil && !p.EventsOnly {
 		err = h.fillSessions(r.Context(), user, session, &p)
 	}
@@ -113,7 +114,7 @@ func (h *Security) show(w http.ResponseWriter, r *http.Request) {
 		h.Broken(w, r, err)
 		return
 	}
-	h.Rendered(w, r, h.Pages.AccountSecurity(w, http.StatusOK, memberLanguage(h.Desk, r, user), p))
+	h.Rendered(w, r, h.Pages.AccountSecurity(w, http.StatusOK, lang, p))
 }
 
 func securityNotice(done string) templates.SecurityNotice {

@@ -22,38 +22,36 @@ func (h *Security) showApps(w http.ResponseWriter, r *http.Request) {
 	if query == nil {
 		return
 	}
-	p, err := h.apps(r.Context(), user)
+	lang := memberLanguage(h.Desk, r, user)
+	p, err := h.apps(r.Context(), user, lang)
 	if err != nil {
 		h.Broken(w, r, err)
 		return
 	}
 	p.Page, p.Flow = memberPage(h.Desk, r, "apps", pathApps), memberTicket(h.Desk, w, r, pathApps, user)
-	if p.Disconnected, err = h.nameOf(r.Context(), user, query.Get("gone")); err != nil {
+	if p.Disconnected, err = h.nameOf(r.Context(), user, query.Get("gone"), lang); err != nil {
 		h.Broken(w, r, err)
 		return
 	}
-	h.Rendered(w, r, h.Pages.AccountApps(w, http.StatusOK, memberLanguage(h.Desk, r, user), p))
+	h.Rendered(w, r, h.Pages.AccountApps(w, http.StatusOK, lang, p))
 }
 
-func (h *Security) apps(ctx context.Context, user *accounts.User) (templates.AccountApps, error) {
+func (h *Security) apps(ctx context.Context, user *accounts.User, lang templates.Language) (templates.AccountApps, error) {
 	p := templates.AccountApps{Action: h.Path(pathApps), SeenURL: h.Path(pathSeen)}
-	apps, err := h.Activity.Apps(ctx, user)
+	apps, err := h.Activity.Apps(ctx, user, lang.Tag())
 	if err != nil {
 		return p, err
 	}
-	sentences, err := h.sentences(ctx, apps)
+	sentences, err := h.sentences(ctx, apps, lang)
 	if err != nil {
 		return p, err
 	}
 	zone := zoneOf(user)
 	for _, app := range apps {
 		a := templates.AccountApp{
-			ClientID: app.ClientID, Name: app.Name, HomeURL: app.HomeURI, FirstParty: app.FirstParty, Disabled: app.Disabled,
+			ClientID: app.ClientID, Name: app.NameIn(lang.Tag()), HomeURL: app.HomeURI, FirstParty: app.FirstParty, Disabled: app.Disabled,
 			Offline: app.Offline, Since: instant(app.Since, zone),
 			SeenURL: h.Path(pathSeen) + "?" + url.Values{"client": {app.ClientID}}.Encode(),
-		}
-		if a.Name == "" {
-			a.Name = app.ClientID
 		}
 		if app.LastUsedAt != 0 {
 			a.LastUsed = instant(app.LastUsedAt, zone)
@@ -67,7 +65,7 @@ func (h *Security) apps(ctx context.Context, user *accounts.User) (templates.Acc
 }
 
 // sentences tell what the permissions among the scopes of apps let them do.
-func (h *Security) sentences(ctx context.Context, apps []accounts.ConnectedApp) (map[string]string, error) {
+func (h *Security) sentences(ctx context.Context, apps []accounts.ConnectedApp, lang templates.Language) (map[string]string, error) {
 	if len(apps) == 0 {
 		return nil, nil
 	}
@@ -75,10 +73,18 @@ func (h *Security) sentences(ctx context.Context, apps []accounts.ConnectedApp) 
 	if err != nil {
 		return nil, fmt.Errorf("list APIs: %w", err)
 	}
+	asked := map[string]bool{}
+	for _, app := range apps {
+		for _, scope := range app.Scopes {
+			asked[scope] = true
+		}
+	}
 	texts := map[string]string{}
 	for _, api := range list {
 		for _, p := range api.Permissions {
-			texts[p.Name] = p.Description
+			if asked[p.Name] {
+				texts[p.Name] = p.DescriptionIn(lang.Tag())
+			}
 		}
 	}
 	return texts, nil
@@ -87,7 +93,7 @@ func (h *Security) sentences(ctx context.Context, apps []accounts.ConnectedApp) 
 // nameOf is the name of the app that has just been disconnected, for the notice. It
 // is looked up again, and only where the account's history knows the app, so that no
 // link can make the page say something.
-func (h *Security) nameOf(ctx context.Context, user *accounts.User, clientID string) (string, error) {
+func (h *Security) nameOf(ctx context.Context, user *accounts.User, clientID string, lang templates.Language) (string, error) {
 	if clientID == "" {
 		return "", nil
 	}
@@ -102,7 +108,7 @@ func (h *Security) nameOf(ctx context.Context, user *accounts.User, clientID str
 	if err != nil || !gone {
 		return "", err
 	}
-	return client.Name, nil
+	return client.NameIn(lang.Tag()), nil
 }
 
 func (h *Security) disconnect(w http.ResponseWriter, r *http.Request) {

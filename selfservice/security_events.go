@@ -12,7 +12,7 @@ import (
 )
 
 // fillEvents lists what has happened, from an event on back.
-func (h *Security) fillEvents(ctx context.Context, user *accounts.User, before id.ID, p *templates.AccountSecurity) error {
+func (h *Security) fillEvents(ctx context.Context, user *accounts.User, before id.ID, lang templates.Language, p *templates.AccountSecurity) error {
 	events, more, err := h.Activity.Events(ctx, user, before, shownEvents)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func (h *Security) fillEvents(ctx context.Context, user *accounts.User, before i
 			continue
 		}
 		line := templates.AccountEvent{
-			Kind: kind, Name: e.Action, App: e.App, At: instant(e.At, zone), ByOther: byOther(e, user.Subject), Address: e.Address,
+			Kind: kind, Name: e.Action, App: e.App.In(lang.Tag()), At: instant(e.At, zone), ByOther: byOther(e, user.Subject), Address: e.Address,
 		}
 		if line.ByOther {
 			line.Address = "" // of an administrator: that is theirs
@@ -68,7 +68,7 @@ func eventKind(e *accounts.Happened) (kind templates.EventKind, shown bool) {
 		return "", false
 	}
 	if kind, known := eventSentences()[e.Action]; known {
-		if e.App == "" && kind == templates.EventAppAllowed {
+		if e.App.Name == "" && kind == templates.EventAppAllowed {
 			return templates.EventOther, true // of an app that is gone
 		}
 		return kind, true
@@ -97,6 +97,7 @@ func eventSentences() map[string]templates.EventKind {
 		"user.email.undo":           templates.EventEmailUndone,
 		"user.email.verify":         templates.EventEmailVerified,
 		"user.profile.change":       templates.EventProfileChanged,
+		"user.update":               templates.EventProfileChanged, // by an operator
 		"user.picture.change":       templates.EventPictureChanged,
 		"user.picture.remove":       templates.EventPictureChanged,
 		"user.factor.add":           templates.EventFactorAdded,

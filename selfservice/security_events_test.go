@@ -41,7 +41,7 @@ func TestEventSentences(t *testing.T) {
 				name += ".grant"
 			}
 			found++
-			e := &accounts.Happened{App: "App"}
+			e := &accounts.Happened{App: accounts.AppName{Name: "App"}}
 			e.Action = name
 			if kind, shown := eventKind(e); shown && kind == templates.EventOther && !nobodys[name] {
 				t.Errorf("%s: the event %s has no sentence", filepath.Base(file), name)

@@ -9,8 +9,9 @@ import (
 
 // Who started something (CAEP §2).
 const (
-	byAdmin = "admin"
-	byUser  = "user"
+	byAdmin  = "admin"
+	byUser   = "user"
+	byPolicy = "policy"
 )
 
 // reasonDeletion is the reason of the row that ends a person.
@@ -39,6 +40,8 @@ func causes() map[string]cause {
 		reasonDeletion:         {"The account was deleted", ""},
 		"membership-removed":   {"The person was taken out of a group", byAdmin},
 		"membership-shortened": {"The membership in a group was shortened", byAdmin},
+		"membership-ended":     {"The membership in a group has ended", byPolicy},
+		"group-taken-out":      {"A group was taken out of another", byAdmin},
 		"staff-removed":        {"The person is no longer staff", byAdmin},
 		"superuser-removed":    {"The person is no longer superuser", byAdmin},
 		"consent-narrowed":     {"The person allowed an app less than before", byUser},

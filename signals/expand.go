@@ -177,13 +177,13 @@ func (t *Transmitter) pause(ctx context.Context, s *Stream, reason string) error
 	if s.Status == Disabled || s.Status == Paused && s.Reason == reason {
 		return nil
 	}
-	was := s.Status
+	was, before := s.Status, *s
 	s.Status, s.Reason, s.UpdatedAt = Paused, reason, t.now()
 	if err := t.Streams.UpdateStream(ctx, s); err != nil {
 		return fmt.Errorf("pause stream: %w", err)
 	}
 	actor := audit.Actor{Kind: audit.System, ID: "signals"}
-	if err := t.note(ctx, actor, "pause", s, map[string]any{"reason": reason}); err != nil {
+	if err := t.note(ctx, actor, "pause", &before, s, map[string]any{"reason": reason}); err != nil {
 		return err
 	}
 	t.Log.WarnContext(ctx, "a signal stream was paused", "stream", s.ID, "client_id", s.ClientID, "reason", reason)

@@ -55,6 +55,7 @@ func (t *Transmitter) setStatus(w http.ResponseWriter, r *http.Request, by *Rece
 	}
 	var changed *Stream
 	err = t.changing(r.Context(), by, o, func(ctx context.Context, s *Stream) error {
+		before := *s
 		changed, s.Status, s.Reason = s, next, reason
 		if err := t.Streams.UpdateStream(ctx, s); err != nil {
 			return err
@@ -69,7 +70,7 @@ func (t *Transmitter) setStatus(w http.ResponseWriter, r *http.Request, by *Rece
 				return err
 			}
 		}
-		return t.note(ctx, by.actor(), "status", s, map[string]any{"status": s.Status})
+		return t.note(ctx, by.actor(), "status", &before, s, map[string]any{"status": s.Status})
 	})
 	if err != nil {
 		return err

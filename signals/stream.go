@@ -58,7 +58,7 @@ func (t *Transmitter) create(w http.ResponseWriter, r *http.Request, by *Receive
 		if err := t.Streams.InsertStream(ctx, s); err != nil {
 			return err
 		}
-		return t.note(ctx, by.actor(), "create", s, map[string]any{"method": s.Method})
+		return t.note(ctx, by.actor(), "create", nil, s, map[string]any{"method": s.Method})
 	})
 	if errors.Is(err, accounts.ErrConflict) {
 		return &problem{http.StatusConflict, "stream_exists", "The receiver has a stream already"}
@@ -112,6 +112,7 @@ func (t *Transmitter) rewrite(w http.ResponseWriter, r *http.Request, by *Receiv
 	var changed *Stream
 	err = t.changing(r.Context(), by, o, func(ctx context.Context, s *Stream) error {
 		changed = s
+		before := *s
 		if err := t.matches(o, s); err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (t *Transmitter) rewrite(w http.ResponseWriter, r *http.Request, by *Receiv
 		if err := t.hurry(ctx, s); err != nil {
 			return err
 		}
-		return t.note(ctx, by.actor(), "update", s, map[string]any{"method": s.Method})
+		return t.note(ctx, by.actor(), "update", &before, s, map[string]any{"method": s.Method})
 	})
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (t *Transmitter) remove(w http.ResponseWriter, r *http.Request, by *Receive
 		if err := t.Streams.DeleteStream(ctx, s.ID); err != nil {
 			return err
 		}
-		return t.note(ctx, by.actor(), "delete", s, nil)
+		return t.note(ctx, by.actor(), "delete", s, nil, nil)
 	})
 	if err != nil {
 		return err

@@ -11,15 +11,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/signals"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // TestCauses: what the domain does is told as CAEP and RISC say, on both databases.
 func TestCauses(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) { testCauses(t, newWorld(t)) })
-	t.Run("PostgreSQL", func(t *testing.T) { testCauses(t, newWorldOn(t, testenv.Postgres(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { testCauses(t, newWorldOn(t, sqldbtest.Postgres(t))) })
 }
 
 func testCauses(t *testing.T, w *world) {

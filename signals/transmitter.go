@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -166,14 +167,44 @@ func (t *Transmitter) url(path string) string { return t.Issuer.String() + path 
 func (t *Transmitter) now() int64 { return t.Now().UnixMilli() }
 
 // note writes a change of a stream into the audit log.
-func (t *Transmitter) note(ctx context.Context, actor audit.Actor, action string, s *Stream, details map[string]any) error {
+// before is the stream as it was, nil for a new one; s is nil for one that is gone.
+func (t *Transmitter) note(ctx context.Context, actor audit.Actor, action string, before, s *Stream, details map[string]any) error {
 	if details == nil {
 		details = map[string]any{}
 	}
-	details["client_id"] = s.ClientID
-	return t.Audit.WriteAudit(ctx, audit.Event{
-		Actor: actor, Action: "signals.stream." + action, TargetKind: "signal stream", TargetID: s.ID.String(), Details: details,
-	})
+	e := audit.Event{Actor: actor, Action: "signals.stream." + action, TargetKind: "signal stream", Details: details}
+	for _, side := range []*Stream{before, s} {
+		if side != nil {
+			details["client_id"], e.TargetID = side.ClientID, side.ID.String()
+		}
+	}
+	e.Before, e.After = streamChanges(before, s), streamChanges(s, before)
+	return t.Audit.WriteAudit(ctx, e)
+}
+
+// streamChanges is what is set in one state of a stream and otherwise in another. How
+// Gatehouse authenticates to the receiver is sealed and told nowhere.
+func streamChanges(of, other *Stream) map[string]any {
+	if of == nil {
+		return nil
+	}
+	if other == nil {
+		other = &Stream{}
+	}
+	out := map[string]any{}
+	for name, pair := range map[string][2]string{
+		"method": {string(of.Method), string(other.Method)}, "endpoint": {of.Endpoint, other.Endpoint},
+		"description": {of.Description, other.Description}, "status": {string(of.Status), string(other.Status)},
+		"reason": {of.Reason, other.Reason},
+	} {
+		if pair[0] != pair[1] && pair[0] != "" {
+			out[name] = pair[0]
+		}
+	}
+	if !slices.Equal(of.Requested, other.Requested) {
+		out["events_requested"] = slices.Clone(of.Requested)
+	}
+	return out
 }
 
 func (by *Receiver) actor() audit.Actor { return audit.Actor{Kind: audit.Client, ID: by.ClientID} }

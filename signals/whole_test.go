@@ -2,24 +2,23 @@ package signals_test
 
 import (
 	"context"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/jobs"
 	"github.com/gatehouse-id/gatehouse/revocation/relay"
 	"github.com/gatehouse-id/gatehouse/signals"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 // TestWhole: from the cause through the ledger, the relay and the queue to a receiver
 // that is down at first, on two nodes at once, each event once and in order.
 func TestWhole(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
-		testWhole(t, newWorldOn(t, "sqlite://"+filepath.Join(t.TempDir(), "x.db")))
+		testWhole(t, newWorldOn(t, sqldbtest.SQLite(t)))
 	})
-	t.Run("PostgreSQL", func(t *testing.T) { testWhole(t, newWorldOn(t, testenv.Postgres(t))) })
+	t.Run("PostgreSQL", func(t *testing.T) { testWhole(t, newWorldOn(t, sqldbtest.Postgres(t))) })
 }
 
 func testWhole(t *testing.T, w *world) {

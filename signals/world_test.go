@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +28,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/signals"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -60,7 +60,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	return newWorldOn(t, "sqlite://"+filepath.Join(t.TempDir(), "x.db"))
+	return newWorldOn(t, sqldbtest.SQLite(t))
 }
 
 func newWorldOn(t *testing.T, databaseURL string) *world {
@@ -92,7 +92,7 @@ func newWorldOn(t *testing.T, databaseURL string) *world {
 	hasher := accounts.NewHasher(2, 0)
 	w.users = &accounts.Users{Journal: j, Store: db, Lister: db, Sessions: db, Grants: db, Hasher: hasher}
 	w.sessions = &accounts.Sessions{Journal: j, Users: db, Store: db, Grants: db, Logger: log}
-	w.groups = &accounts.Groups{Journal: j, Store: db, Members: db, Permissions: db, APIs: db, Users: db}
+	w.groups = &accounts.Groups{Journal: j, Store: db, Members: db, Permissions: db, APIs: db, Users: db, Crowds: db, Nesting: db, Managers: db, Reader: db}
 	w.apis = &accounts.APIs{Journal: j, Store: db, Permissions: db, Clients: db, Secrets: db, Keys: keyring}
 	w.clients = &accounts.Clients{Journal: j, Store: db, Secrets: db, Grants: db, Keys: keyring, Hasher: hasher}
 	w.must(w.apis.EnsureBuiltin(t.Context(), issuer))

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -30,7 +29,7 @@ func serveWith(t *testing.T, opts templates.Options) *httptest.Server {
 	r := newRenderer(t, opts)
 	mux := http.NewServeMux()
 	mux.Handle("/static/", r.Static())
-	for _, f := range append(fixtures(), longNames()...) {
+	for _, f := range append(append(fixtures(), longNames()...), moreForms()...) {
 		mux.HandleFunc("/"+f.name, func(w http.ResponseWriter, req *http.Request) {
 			w.Header().Set("Content-Security-Policy", policy)
 			theme := templates.Theme(req.URL.Query().Get("theme"))
@@ -39,6 +38,7 @@ func serveWith(t *testing.T, opts templates.Options) *httptest.Server {
 			}
 		})
 	}
+	mux.HandleFunc("/pictures/", portrait)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server
@@ -48,30 +48,41 @@ func sized(width int64) chromedp.Action {
 	return emulation.SetDeviceMetricsOverride(width, 800, 1, width < 600)
 }
 
-// TestScreenshots writes a picture of each page in both themes and two widths
-// into the folder that GATEHOUSE_SCREENSHOTS names. Without it, one page is drawn,
-// which proves that pages can be.
+// A look is a way in which pictures of the gallery are taken. None is wider than a
+// page of documentation.
+type look struct {
+	name  string
+	theme templates.Theme
+	width int64
+}
+
+func looks() []look {
+	return []look{
+		{"light", templates.ThemeLight, 760}, {"dark", templates.ThemeDark, 760}, {"phone", templates.ThemeLight, 360},
+	}
+}
+
+// TestScreenshots writes the pictures of docs/pages.md into the folder that
+// GATEHOUSE_SCREENSHOTS names: each page in light, in dark, and on a phone. Without
+// it, one page is drawn, which proves that pages can be.
 func TestScreenshots(t *testing.T) {
 	server := serve(t)
 	dir := os.Getenv("GATEHOUSE_SCREENSHOTS")
-	for _, f := range fixtures() {
+	for _, f := range gallery() {
 		if dir == "" && f.name != "consent" {
 			continue
 		}
 		ctx := testenv.Browser(t)
-		for _, theme := range []string{"light", "dark"} {
-			for _, width := range []int64{1280, 360} {
-				picture := picture(t, ctx, server.URL+"/"+f.name+"?theme="+theme, width)
-				if len(picture) < 5000 {
-					t.Errorf("%s in %s at %d px: the picture has only %d bytes", f.name, theme, width, len(picture))
-				}
-				if dir == "" {
-					continue
-				}
-				name := f.name + "-" + theme + "-" + strconv.FormatInt(width, 10) + ".png"
-				if err := os.WriteFile(filepath.Join(dir, name), picture, 0o644); err != nil {
-					t.Fatal(err)
-				}
+		for _, l := range looks() {
+			drawn := picture(t, ctx, server.URL+"/"+f.name+"?theme="+string(l.theme), l.width)
+			if len(drawn) < 3000 {
+				t.Errorf("%s in %s: the picture has only %d bytes", f.name, l.name, len(drawn))
+			}
+			if dir == "" {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(dir, f.name+"-"+l.name+".png"), drawn, 0o644); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
@@ -79,10 +90,14 @@ func TestScreenshots(t *testing.T) {
 
 func picture(t *testing.T, ctx context.Context, url string, width int64) []byte {
 	t.Helper()
-	var picture []byte
-	err := chromedp.Run(ctx, sized(width), chromedp.Navigate(url), chromedp.FullScreenshot(&picture, 100))
+	var drawn []byte
+	err := chromedp.Run(ctx, sized(width), chromedp.Navigate(url), chromedp.FullScreenshot(&drawn, 100))
 	if err != nil {
 		t.Fatalf("draw %s: %v", url, err)
 	}
-	return picture
+	small, err := testenv.SmallPNG(drawn)
+	if err != nil {
+		t.Fatalf("draw %s: %v", url, err)
+	}
+	return small
 }

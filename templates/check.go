@@ -30,6 +30,9 @@ func (r *Renderer) usedKeys() map[string]bool {
 	for _, key := range append(enumerationKeys(), formKeys(func(key string) bool { return r.catalog.keys[key] })...) {
 		used[key] = true
 	}
+	for _, key := range consoleKeys(r.catalog.keys) {
+		used[key] = true
+	}
 	for _, page := range r.pages {
 		for _, t := range page.Templates() {
 			if t.Tree != nil {
@@ -61,7 +64,7 @@ func enumerationKeys() []string {
 	for _, k := range scopeGroupKinds() {
 		keys = append(keys, "consent.group."+string(k))
 	}
-	for _, name := range standardScopes() {
+	for _, name := range ownScopes() {
 		keys = append(keys, "scope."+name)
 	}
 	for _, k := range errorKinds() {

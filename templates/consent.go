@@ -1,6 +1,9 @@
 package templates
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Consent asks whether an app may have what it asks for. Its form posts "flow",
 // "scope" (once for each ticked optional scope; the others are the server's to
@@ -56,8 +59,9 @@ func scopeGroupKinds() []ScopeGroupKind {
 // ScopeItem is one thing that the app asks for.
 type ScopeItem struct {
 	Name string
-	// Text is a sentence for people. Empty: ours for the scopes of OpenID
-	// Connect, and the bare name, honestly, for all others.
+	// Text is a sentence for people. The scopes of OpenID Connect and the
+	// permissions of the built-in API have ours instead; where it is empty, the bare
+	// name is shown, honestly.
 	Text string
 	// Value is what the app will see of it now, such as the mail address.
 	Value    string
@@ -68,9 +72,17 @@ type ScopeItem struct {
 	New         bool // asked for the first time, beside others already given
 }
 
-// standardScopes have texts in the catalog.
-func standardScopes() []string {
-	return []string{"openid", "profile", "email", "address", "phone", "offline_access", "groups"}
+// ownScopes have texts in the catalog: those of OpenID Connect, and the permissions
+// of the built-in API, whose names no other API can have.
+func ownScopes() []string {
+	return []string{
+		"openid", "profile", "email", "address", "phone", "offline_access", "groups",
+		"revocations:read", "signals:manage", "signals:all",
+		"admin:users:read", "admin:users:write", "admin:users:credentials", "admin:groups:read", "admin:groups:write",
+		"admin:apis:read", "admin:apis:write", "admin:clients:read", "admin:clients:write",
+		"admin:consents:read", "admin:consents:write", "admin:sessions:read", "admin:sessions:write",
+		"admin:keys:read", "admin:keys:write", "admin:revocations:read", "admin:revocations:write", "admin:audit:read",
+	}
 }
 
 type consentData struct {
@@ -109,13 +121,11 @@ func consentView(lang Language, p Consent) *view {
 }
 
 func scopeTextKey(item ScopeItem) string {
-	if item.Text != "" {
-		return ""
+	switch {
+	case slices.Contains(ownScopes(), item.Name):
+		return "scope." + item.Name
+	case item.Text == "":
+		return "scope.unknown"
 	}
-	for _, name := range standardScopes() {
-		if name == item.Name {
-			return "scope." + name
-		}
-	}
-	return "scope.unknown"
+	return ""
 }

@@ -69,6 +69,17 @@ func factorFixtures() []fixture {
 				Page: account(page), Passkey: ask, Action: "/account/factors/passkey", Flow: "AZr3", BackURL: "/account/factors",
 			})
 		}},
+		{"new_passkey_offer", func(r renderer, w http.ResponseWriter, lang templates.Language, page templates.Page) error {
+			return r.NewPasskey(w, http.StatusOK, lang, templates.NewPasskey{
+				Page: page, Passkey: ask, Action: "/account/factors/passkey", Flow: "AZr3", BackURL: "/account/factors", LaterURL: "/oauth2/authorize?flow=AZr3",
+			})
+		}},
+		{"factors_removed", func(r renderer, w http.ResponseWriter, lang templates.Language, page templates.Page) error {
+			p := fullFactors(account(page))
+			p.Notice = templates.FactorRemoved
+			p.Accepted = &templates.AcceptedPasskeys{RelyingParty: "id.example.com", User: []byte("ada"), Credentials: [][]byte{{0xfb, 0xff}}}
+			return r.Factors(w, http.StatusOK, lang, p)
+		}},
 		{"recovery_codes", func(r renderer, w http.ResponseWriter, lang templates.Language, page templates.Page) error {
 			return r.RecoveryCodes(w, http.StatusOK, lang, templates.RecoveryCodes{
 				Page: account(page), ContinueURL: "/account/factors",
@@ -82,7 +93,7 @@ func factorFixtures() []fixture {
 func hostileFactors(x string) []fixture {
 	type renderer = *templates.Renderer
 	page := templates.Page{RequestID: x, Preferences: templates.Preferences{Action: "/preferences", Return: x}}
-	client := templates.ClientInfo{Name: x, Host: x, HomeURL: x}
+	client := templates.ClientInfo{Name: x, Host: x, HomeURL: x, PolicyURL: x, TermsURL: x}
 	ask := &templates.PasskeyAsk{Options: x, Ceremony: x, AskURL: x, Unknown: x, RelyingParty: x}
 	item := templates.FactorItem{Name: x, RenameURL: "/n", RemoveURL: "/r"}
 	on := func(name string, render func(r renderer, w http.ResponseWriter, l templates.Language) error) fixture {
@@ -106,6 +117,7 @@ func hostileFactors(x string) []fixture {
 			return r.Factors(w, 200, l, templates.Factors{
 				Page: page, Passkeys: []templates.FactorItem{item}, Apps: []templates.FactorItem{item}, AddPasskeyURL: "/p", AddAppURL: "/a",
 				Devices: []templates.DeviceItem{{Device: templates.DeviceName{Browser: x, System: x}, Address: x}}, Action: "/f", Flow: x, ContinueURL: x,
+				Accepted: &templates.AcceptedPasskeys{RelyingParty: x, User: []byte(x), Credentials: [][]byte{[]byte(x)}},
 			})
 		}),
 		on("new_app", func(r renderer, w http.ResponseWriter, l templates.Language) error {
@@ -113,6 +125,9 @@ func hostileFactors(x string) []fixture {
 		}),
 		on("new_passkey", func(r renderer, w http.ResponseWriter, l templates.Language) error {
 			return r.NewPasskey(w, 200, l, templates.NewPasskey{Page: page, Passkey: ask, Name: x, Action: "/p", Flow: x, BackURL: "/"})
+		}),
+		on("new_passkey_offer", func(r renderer, w http.ResponseWriter, l templates.Language) error {
+			return r.NewPasskey(w, 200, l, templates.NewPasskey{Page: page, Passkey: ask, Name: x, Action: "/p", Flow: x, BackURL: "/", LaterURL: x})
 		}),
 		on("factor_remove", func(r renderer, w http.ResponseWriter, l templates.Language) error {
 			return r.Form(w, 200, l, templates.Form{Page: page, Kind: "factor_remove", About: x, Action: "/r", Flow: x})

@@ -91,7 +91,7 @@ func newAppView(lang Language, p NewApp) *view {
 }
 
 // NewPasskey is the page that adds a passkey. Its form posts "flow", "ceremony",
-// "response", and "factor_name".
+// "response", "factor_name", and, where the page is an offer, "offer".
 type NewPasskey struct {
 	Page
 	Passkey *PasskeyAsk
@@ -100,6 +100,9 @@ type NewPasskey struct {
 	Action  string
 	Flow    string
 	BackURL string
+	// LaterURL is where somebody goes on who does not want one, if nobody has asked
+	// for this page: it then says what a passkey is good for.
+	LaterURL string
 }
 
 type newPasskeyData struct {

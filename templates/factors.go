@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -23,6 +25,28 @@ type Factors struct {
 	// come here on the way to an app.
 	AddPasskeyURL, AddAppURL, NewCodesURL, ContinueURL string
 	Action, Flow                                       string
+	// Accepted is told to the person's devices, if it is set.
+	Accepted *AcceptedPasskeys
+}
+
+// AcceptedPasskeys are all passkeys of a person, for
+// PublicKeyCredential.signalAllAcceptedCredentials (WebAuthn Level 3 §5.1.10.2).
+type AcceptedPasskeys struct {
+	RelyingParty string
+	User         []byte // the user handle
+	Credentials  [][]byte
+}
+
+// JSON is what the browser's function takes.
+func (a *AcceptedPasskeys) JSON() (string, error) {
+	list := make([]string, len(a.Credentials))
+	for i, c := range a.Credentials {
+		list[i] = base64.RawURLEncoding.EncodeToString(c)
+	}
+	text, err := json.Marshal(map[string]any{
+		"rpId": a.RelyingParty, "userId": base64.RawURLEncoding.EncodeToString(a.User), "allAcceptedCredentialIds": list,
+	})
+	return string(text), err
 }
 
 // FactorItem is a passkey or an authenticator app.

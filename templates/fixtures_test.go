@@ -19,7 +19,7 @@ type fixture struct {
 }
 
 func board() *templates.ClientInfo {
-	return &templates.ClientInfo{Name: "Post Board", Host: "board.example.com", HomeURL: "https://board.example.com/"}
+	return &templates.ClientInfo{Name: "Post Board", Host: "board.example.com", HomeURL: "https://board.example.com/", PolicyURL: "https://board.example.com/privacy", TermsURL: "https://board.example.com/terms"}
 }
 
 func fixtures() []fixture {

@@ -33,7 +33,7 @@ func selfKinds() []FormKind {
 		},
 		{
 			Name: "picture", Sample: with(Input{Name: "picture"}), Goods: []string{"picture", "picture_removed"}, Links: []string{"picture_remove", "profile"},
-			Problems: []string{"picture", "picture_busy", "picture_missing", "picture_size"},
+			Problems: []string{"picture", "picture_busy", "picture_missing", "picture_often", "picture_size"},
 		},
 		{Name: "picture_remove", Sample: remove, Links: []string{"profile"}},
 		{Name: "report", Sample: page, Links: []string{"security", "apps"}},

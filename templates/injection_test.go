@@ -29,7 +29,7 @@ func hostile() []string {
 // hostilePages put the text wherever a page takes one.
 func hostilePages(x string) []fixture {
 	page := templates.Page{RequestID: x, Theme: templates.Theme(x), Preferences: templates.Preferences{Action: "/preferences", Return: x}}
-	client := templates.ClientInfo{Name: x, Host: x, HomeURL: x}
+	client := templates.ClientInfo{Name: x, Host: x, HomeURL: x, PolicyURL: x, TermsURL: x}
 	type renderer = *templates.Renderer
 	on := func(name string, render func(r renderer, w http.ResponseWriter, l templates.Language) error) fixture {
 		return fixture{name, func(r renderer, w http.ResponseWriter, l templates.Language, _ templates.Page) error {

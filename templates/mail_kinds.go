@@ -30,7 +30,7 @@ func where(more ...string) []string { return append(more, "when", "device", "add
 
 func mailForms() []mailForm {
 	return []mailForm{
-		{kind: "verify_address", button: always, code: ifGiven},
+		{kind: "verify_address", button: always, code: ifGiven, facts: []string{"app"}},
 		{kind: "reset_password", greets: true, button: always, code: ifGiven},
 		{kind: "code", greets: true, code: always, facts: []string{"app"}},
 		{kind: "invitation", button: always, facts: []string{"inviter"}},

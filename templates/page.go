@@ -73,6 +73,9 @@ type ClientInfo struct {
 	Host string
 	// HomeURL is the app's own page; it is linked if its scheme is harmless.
 	HomeURL string
+	// PolicyURL and TermsURL are the app's pages about privacy and terms of use,
+	// linked like HomeURL.
+	PolicyURL, TermsURL string
 }
 
 // Field is one hidden value of a form.

@@ -67,8 +67,8 @@ func TestRightToLeftScreenshots(t *testing.T) {
 			t.Errorf("%s: %s", f.name, what)
 		}
 		if dir := os.Getenv("GATEHOUSE_SCREENSHOTS"); dir != "" && (f.name == "sign_in" || f.name == "account_security") {
-			picture := picture(t, ctx, server.URL+"/"+f.name+"?lang=ar", 1280)
-			if err := os.WriteFile(filepath.Join(dir, f.name+"-rtl-1280.png"), picture, 0o644); err != nil {
+			picture := picture(t, ctx, server.URL+"/"+f.name+"?lang=ar", 760)
+			if err := os.WriteFile(filepath.Join(dir, f.name+"-rtl.png"), picture, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -47,7 +47,7 @@ func samplePage() Page {
 
 func samples(lang Language) []sample {
 	page := samplePage()
-	client := ClientInfo{Name: "Example", Host: "app.example.com", HomeURL: "https://app.example.com/"}
+	client := ClientInfo{Name: "Example", Host: "app.example.com", HomeURL: "https://app.example.com/", PolicyURL: "https://app.example.com/privacy", TermsURL: "https://app.example.com/terms"}
 	show := func(name string, p any) sample {
 		return sample{name: name, view: &view{Lang: lang, Page: page, P: p}}
 	}
@@ -77,6 +77,7 @@ func samples(lang Language) []sample {
 	list = append(list, secondFactorSamples(lang, page, &client)...)
 	list = append(list, factorSamples(lang, page)...)
 	list = append(list, accountSamples(lang, page)...)
+	list = append(list, consoleSamples(lang, page)...)
 	for _, kind := range errorKinds() {
 		list = append(list,
 			sample{"error", errorView(lang, Error{Kind: kind})},

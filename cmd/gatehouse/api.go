@@ -12,14 +12,16 @@ import (
 )
 
 type apiCommand struct {
-	Create           apiCreate           `cmd:"" help:"Make an API, its permissions, and its resource server's own client."`
-	List             apiList             `cmd:"" help:"List APIs."`
-	Show             apiShow             `cmd:"" help:"Show an API and its permissions."`
-	AddPermission    apiAddPermission    `cmd:"" help:"Add a permission to an API; nobody holds it yet."`
-	DeletePermission apiDeletePermission `cmd:"" help:"Take a permission from everyone and remove it."`
-	Disable          apiDisable          `cmd:"" help:"Let an API give nothing any more."`
-	Enable           apiEnable           `cmd:"" help:"End a disable."`
-	Delete           apiDelete           `cmd:"" help:"Remove an API with its permissions and its client."`
+	Create             apiCreate             `cmd:"" help:"Make an API, its permissions, and its resource server's own client."`
+	List               apiList               `cmd:"" help:"List APIs."`
+	Show               apiShow               `cmd:"" help:"Show an API and its permissions."`
+	Update             apiUpdate             `cmd:"" help:"Change what tokens for an API are like, or its name."`
+	AddPermission      apiAddPermission      `cmd:"" help:"Add a permission to an API; nobody holds it yet."`
+	DescribePermission apiDescribePermission `cmd:"" help:"Change what people read about a permission."`
+	DeletePermission   apiDeletePermission   `cmd:"" help:"Take a permission from everyone and remove it."`
+	Disable            apiDisable            `cmd:"" help:"Let an API give nothing any more."`
+	Enable             apiEnable             `cmd:"" help:"End a disable."`
+	Delete             apiDelete             `cmd:"" help:"Remove an API with its permissions and its client."`
 }
 
 // whichAPI names an API on the command line.
@@ -48,15 +50,18 @@ func (a whichAPI) change(c *call, did string, f func(ctx context.Context, d *dom
 }
 
 type permissionAnswer struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	Texts       accounts.Texts `json:"texts,omitempty"`
 }
 
 type apiAnswer struct {
 	Audience     string             `json:"audience"`
 	Name         string             `json:"name"`
+	Texts        accounts.Texts     `json:"texts,omitempty"`
 	Disabled     bool               `json:"disabled"`
 	StatusList   bool               `json:"status_list"`
+	SaysHow      bool               `json:"authentication_claims"`
 	Permissions  []permissionAnswer `json:"permissions"`
 	ClientID     string             `json:"client_id,omitempty"`
 	ClientSecret string             `json:"client_secret,omitempty"` // only when it was made
@@ -64,11 +69,11 @@ type apiAnswer struct {
 
 func apiAnswerOf(a *accounts.API) apiAnswer {
 	out := apiAnswer{
-		Audience: a.Audience, Name: a.Name, Disabled: a.DisabledAt != 0, StatusList: a.StatusList, ClientID: a.ResourceServer,
+		Audience: a.Audience, Name: a.Name, Texts: a.Texts, Disabled: a.DisabledAt != 0, StatusList: a.StatusList, SaysHow: a.AuthenticationClaims, ClientID: a.ResourceServer,
 		Permissions: []permissionAnswer{},
 	}
 	for _, p := range a.Permissions {
-		out.Permissions = append(out.Permissions, permissionAnswer{p.Name, p.Description})
+		out.Permissions = append(out.Permissions, permissionAnswer{p.Name, p.Description, p.Texts})
 	}
 	return out
 }
@@ -95,11 +100,17 @@ type apiCreate struct {
 	Name       string   `required:"" help:"What people know it by."`
 	Permission []string `sep:"none" placeholder:"NAME=TEXT" help:"A permission and what it lets people do; repeatable."`
 	StatusList bool     `help:"Tokens name their place in a token status list, for servers that follow no feed."`
+	SaysHow    bool     `name:"authentication-claims" help:"Tokens say when and how their person signed in, for servers that ask for a second factor."`
+	textOptions
 }
 
 // Run makes an API.
 func (a *apiCreate) Run(c *call) error {
-	n := accounts.NewAPI{Audience: a.Audience, Name: a.Name, StatusList: a.StatusList}
+	n := accounts.NewAPI{Audience: a.Audience, Name: a.Name, StatusList: a.StatusList, AuthenticationClaims: a.SaysHow}
+	var err error
+	if n.Texts, err = a.edit(nil); err != nil {
+		return err
+	}
 	for _, text := range a.Permission {
 		p, err := parsePermission(text)
 		if err != nil {
@@ -162,11 +173,16 @@ func (a *apiShow) Run(c *call) error {
 			{"name", strings.TrimSpace(answer.Name + " " + mark(answer.Disabled, "(disabled)"))},
 			{"client_id", answer.ClientID},
 		}
+		rows = append(rows, textRows(answer.Texts)...)
 		if answer.StatusList {
 			rows = append(rows, []string{"status_list", "yes"})
 		}
+		if answer.SaysHow {
+			rows = append(rows, []string{"authentication_claims", "yes"})
+		}
 		for _, p := range answer.Permissions {
 			rows = append(rows, []string{"permission", p.Name, p.Description})
+			rows = append(rows, textRows(p.Texts)...)
 		}
 		return c.answer(answer, func(w io.Writer) { table(w, rows...) })
 	})
@@ -175,12 +191,16 @@ func (a *apiShow) Run(c *call) error {
 type apiAddPermission struct {
 	whichAPI
 	Permission string `required:"" placeholder:"NAME=TEXT" help:"The permission and what it lets people do."`
+	textOptions
 }
 
 // Run adds a permission.
 func (a *apiAddPermission) Run(c *call) error {
 	p, err := parsePermission(a.Permission)
 	if err != nil {
+		return err
+	}
+	if p.Texts, err = a.edit(nil); err != nil {
 		return err
 	}
 	return a.change(c, "has the permission "+p.Name, func(ctx context.Context, d *domain, by audit.Actor) error {

@@ -1,58 +1,50 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
-	"github.com/goccy/go-yaml"
-
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/config"
+	"github.com/gatehouse-id/gatehouse/internal/ascode"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
-	"github.com/gatehouse-id/gatehouse/internal/secret"
 )
 
 type applyCommand struct {
+	fileSource `embed:""`
+	Prune      bool `help:"Also remove what this file managed and does not name any more."`
+	Yes        bool `short:"y" help:"Remove it without asking."`
+	DryRun     bool `name:"dry-run" help:"Only show what would happen."`
+	ForceDrift bool `name:"force-drift" help:"Undo also what was changed by hand since the file was last applied."`
+	TakeOver   bool `name:"take-over" help:"Manage also what another file managed."`
+}
+
+// fileSource names the file on the command line.
+type fileSource struct {
 	File string `short:"f" required:"" placeholder:"FILE" help:"YAML or JSON; - for standard input."`
 }
 
-// maxApplied bounds the file, and so what one transaction does.
-const maxApplied = 4 << 20
-
-// wanted is what a file says. What it does not name stays as it is; within a named
-// object, members that are left out stay, and lists are exactly as written.
-type wanted struct {
-	APIs    []wantedAPI    `yaml:"apis"`
-	Groups  []wantedGroup  `yaml:"groups"`
-	Clients []wantedClient `yaml:"clients"`
-}
-
-// applied is one change.
-type applied struct {
-	Kind         string   `json:"kind"`
-	Name         string   `json:"name"`
-	Change       string   `json:"change"` // "created" or "changed"
-	What         []string `json:"what,omitempty"`
-	ClientID     string   `json:"client_id,omitempty"`
-	ClientSecret string   `json:"client_secret,omitempty"`
-	SecretFile   string   `json:"secret_file,omitempty"`
-
-	secret secret.Text
-}
-
-// applier carries out one file in one transaction.
-type applier struct {
-	*domain
-	by      audit.Actor
-	changes []applied
+func (s fileSource) read(c *call) (*ascode.File, error) {
+	in := c.stdin
+	if s.File != "-" {
+		f, err := os.Open(s.File)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // only read
+		in = f
+	}
+	return ascode.Read(s.File, in)
 }
 
 // Run makes what the file says, all or nothing.
 func (a *applyCommand) Run(c *call) error {
-	want, err := a.read(c)
+	file, err := a.read(c)
 	if err != nil {
 		return err
 	}
@@ -60,114 +52,160 @@ func (a *applyCommand) Run(c *call) error {
 		if err := d.checkSecret(ctx); err != nil {
 			return err
 		}
-		changes, err := d.apply(ctx, by, want)
+		opts := ascode.Options{Prune: a.Prune, Force: a.ForceDrift, TakeOver: a.TakeOver}
+		deployment, ctx := d.deployment(c), context.WithValue(ctx, byFile{}, true)
+		if a.DryRun || a.Prune && !a.Yes {
+			opts.DryRun = true
+			seen, err := deployment.Apply(ctx, by, file, opts)
+			if err != nil {
+				return explainApply(err)
+			}
+			if a.DryRun {
+				return c.tellPlan(seen, true)
+			}
+			if seen.Removes() {
+				if err := a.ask(c, seen); err != nil {
+					return err
+				}
+			}
+			opts.DryRun, opts.Agreed = false, seen
+		}
+		plan, err := deployment.Apply(ctx, by, file, opts)
 		if err != nil {
-			return err
+			return explainApply(err)
 		}
-		if err := keepSecrets(changes); err != nil {
-			return err
-		}
-		return c.tellApplied(changes)
+		kept := keepSecrets(plan)
+		return errors.Join(c.tellPlan(plan, false), kept)
 	})
 }
 
-func (a *applyCommand) read(c *call) (*wanted, error) {
-	in := c.stdin
-	if a.File != "-" {
-		f, err := os.Open(a.File)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = f.Close() }() // only read
-		in = f
+// explainApply says which option goes against a refusal.
+func explainApply(err error) error {
+	switch {
+	case errors.Is(err, ascode.ErrByHand):
+		return fmt.Errorf("%w (write it into the file, or undo it with --force-drift)", err)
+	case errors.Is(err, accounts.ErrManaged):
+		return fmt.Errorf("%w (take it out of one of the two, or apply with --take-over)", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxApplied+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.File, err)
-	}
-	if len(text) > maxApplied {
-		return nil, fmt.Errorf("%s is larger than %d bytes", a.File, maxApplied)
-	}
-	var want wanted
-	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&want)
-	if err != nil && !errors.Is(err, io.EOF) { // an empty file wants nothing
-		return nil, fmt.Errorf("%s: %s", a.File, yaml.FormatError(err, false, false))
-	}
-	return &want, nil
+	return err
 }
 
-// apply carries out what is wanted in one transaction.
-func (d *domain) apply(ctx context.Context, by audit.Actor, want *wanted) ([]applied, error) {
-	a := &applier{domain: d, by: by}
-	err := d.db.InTx(ctx, func(ctx context.Context) error {
-		a.changes = nil // the transaction may be run again
-		for _, w := range want.APIs {
-			if err := a.api(ctx, w); err != nil {
-				return fmt.Errorf("API %q: %w", w.Audience, err)
-			}
-		}
-		for _, w := range want.Groups {
-			if err := a.group(ctx, w); err != nil {
-				return fmt.Errorf("group %q: %w", w.Name, err)
-			}
-		}
-		for _, w := range want.Clients {
-			if err := a.client(ctx, w); err != nil {
-				return fmt.Errorf("client %q: %w", w.label(), err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+// errNotAgreed stops what nobody said yes to.
+var errNotAgreed = errors.New("nothing was changed: removing needs --yes, or a yes at a terminal")
+
+// ask shows what would happen to whoever sits at the terminal.
+func (a *applyCommand) ask(c *call, plan *ascode.Plan) error {
+	in, terminal := c.stdin.(*os.File)
+	if terminal {
+		info, err := in.Stat()
+		terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
 	}
-	return a.changes, nil
+	if !terminal || a.File == "-" {
+		return fmt.Errorf("%w (it would remove %s)", errNotAgreed, strings.Join(removed(plan), ", "))
+	}
+	var shown strings.Builder
+	writePlan(&shown, plan, true)
+	_, _ = fmt.Fprintf(c.stderr, "%s\nDo this? Only yes is taken for a yes: ", shown.String()) // who cannot read it does not say yes
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil || strings.TrimSpace(answer) != "yes" {
+		return errNotAgreed
+	}
+	return nil
 }
 
-// changed notes a change, if there was one.
-func (a *applier) changed(kind, name string, what []string) {
-	if len(what) > 0 {
-		a.changes = append(a.changes, applied{Kind: kind, Name: name, Change: "changed", What: what})
+func removed(plan *ascode.Plan) []string {
+	var names []string
+	for _, change := range plan.Changes {
+		if change.Action == ascode.Removed {
+			names = append(names, fmt.Sprintf("%s %q with %s", change.Kind, change.Name, change.Touches))
+		}
 	}
+	return names
 }
 
-// keepSecrets writes new secrets into the files that were named for them; the
-// others are shown.
-func keepSecrets(changes []applied) error {
+// keepSecrets writes new secrets into the files that were named for them.
+func keepSecrets(plan *ascode.Plan) error {
 	var failed error
-	for i := range changes {
-		c := &changes[i]
-		if c.SecretFile == "" {
-			c.ClientSecret = c.secret.Reveal()
+	for _, change := range plan.Changes {
+		if change.SecretFile == "" {
 			continue
 		}
-		if err := config.WriteOnce(c.SecretFile, []byte(c.secret.Reveal()+"\n")); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("client %s was made, but its secret could not be kept: %w (gatehouse client rotate-secret --client %s)", c.Name, err, c.ClientID))
+		if err := config.WriteOnce(change.SecretFile, []byte(change.Secret.Reveal()+"\n")); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("client %s was made, but its secret could not be kept: %w (gatehouse client rotate-secret --client %s)", change.Name, err, change.ClientID))
+			continue
 		}
+		change.Secret = "" // it is where it should be
 	}
 	return failed
 }
 
-func (c *call) tellApplied(changes []applied) error {
-	answer := map[string]any{"changes": append([]applied{}, changes...), "unchanged": len(changes) == 0}
-	return c.answer(answer, func(w io.Writer) {
-		if len(changes) == 0 {
-			_, _ = fmt.Fprintln(w, "unchanged")
+// toldPlan is a plan as commands tell it.
+type toldPlan struct {
+	Manager   string         `json:"manager"`
+	Changes   []toldChange   `json:"changes"`
+	Settings  []ascode.Field `json:"settings,omitempty"`
+	Unchanged bool           `json:"unchanged"`
+	DryRun    bool           `json:"dry_run,omitempty"`
+}
+
+// toldChange is a change with the secret that is shown this once.
+type toldChange struct {
+	*ascode.Change
+	ClientSecret string `json:"client_secret,omitempty"`
+}
+
+func (c *call) tellPlan(plan *ascode.Plan, dry bool) error {
+	told := toldPlan{Manager: plan.Manager, Changes: []toldChange{}, Settings: plan.Settings, Unchanged: plan.Empty(), DryRun: dry}
+	for _, change := range plan.Changes {
+		told.Changes = append(told.Changes, toldChange{Change: change, ClientSecret: change.Secret.Reveal()})
+	}
+	return c.answer(told, func(w io.Writer) { writePlan(w, plan, dry) })
+}
+
+func writePlan(w io.Writer, plan *ascode.Plan, dry bool) {
+	if plan.Empty() {
+		_, _ = fmt.Fprintln(w, "unchanged")
+	}
+	for _, change := range plan.Changes {
+		writeChange(w, change, dry)
+	}
+	for _, f := range plan.Settings {
+		_, _ = fmt.Fprintf(w, "setting %s (set it where the server is configured)\n", plain(f.String()))
+	}
+}
+
+func writeChange(w io.Writer, change *ascode.Change, dry bool) {
+	would := ""
+	if dry {
+		would = "would be "
+	}
+	_, _ = fmt.Fprintf(w, "%s %s %s%s\n", change.Kind, plain(change.Name), would, change.Action)
+	line := func(format string, args ...any) {
+		_, _ = fmt.Fprintf(w, "  %s\n", plain(fmt.Sprintf(format, args...)))
+	}
+	if change.ByHand {
+		line("it was removed by hand since the file was last applied")
+	}
+	if change.TakenFrom != "" {
+		line("taken from the file %s", change.TakenFrom)
+	}
+	if change.Touches != "" {
+		line("with %s", change.Touches)
+	}
+	for _, f := range change.Fields {
+		if f.ByHand {
+			line("%s (changed by hand since the file was last applied)", f)
+			continue
 		}
-		for _, change := range changes {
-			_, _ = fmt.Fprintf(w, "%s %s %s\n", change.Kind, plain(change.Name), change.Change)
-			for _, what := range change.What {
-				_, _ = fmt.Fprintf(w, "  %s\n", plain(what))
-			}
-			if change.ClientID != "" {
-				_, _ = fmt.Fprintf(w, "  client_id %s\n", change.ClientID)
-			}
-			if change.ClientSecret != "" {
-				_, _ = fmt.Fprintf(w, "  client_secret %s (shown this once)\n", change.ClientSecret)
-			}
-			if change.SecretFile != "" {
-				_, _ = fmt.Fprintf(w, "  secret kept in %s\n", change.SecretFile)
-			}
-		}
-	})
+		line("%s", f)
+	}
+	if change.ClientID != "" {
+		line("client_id %s", change.ClientID)
+	}
+	switch {
+	case change.Secret != "":
+		line("client_secret %s (shown this once)", change.Secret.Reveal())
+	case change.SecretFile != "":
+		line("secret kept in %s", change.SecretFile)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
@@ -15,6 +16,7 @@ type clientCommand struct {
 	Create       clientCreate       `cmd:"" help:"Register an app; prints its id and its secret, once."`
 	List         clientList         `cmd:"" help:"List apps."`
 	Show         clientShow         `cmd:"" help:"Show an app."`
+	Update       clientUpdate       `cmd:"" help:"Change what people read about an app."`
 	RotateSecret clientRotateSecret `cmd:"" help:"Give an app another secret, shown once."`
 	Compromised  clientCompromised  `cmd:"" help:"End an app's secrets, grants and tokens: somebody else has its secret."`
 	Disable      clientDisable      `cmd:"" help:"Make an app unknown to everyone; its grants and tokens end."`
@@ -47,38 +49,40 @@ func (w whichClient) change(c *call, did string, f func(ctx context.Context, d *
 }
 
 type clientAnswer struct {
-	ClientID               string   `json:"client_id"`
-	ClientSecret           string   `json:"client_secret,omitempty"` // only when it was made
-	Name                   string   `json:"name"`
-	Type                   string   `json:"type"`
-	AuthMethod             string   `json:"auth_method"`
-	RedirectURIs           []string `json:"redirect_uris,omitempty"`
-	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
-	BackchannelLogoutURI   string   `json:"backchannel_logout_uri,omitempty"`
-	RequiredACR            string   `json:"required_acr,omitempty"`
-	BackchannelSession     bool     `json:"backchannel_logout_session_required,omitempty"`
-	Scopes                 []string `json:"scopes,omitempty"`
-	OptionalScopes         []string `json:"optional_scopes,omitempty"`
-	Permissions            []string `json:"permissions,omitempty"`
-	VisibleGroups          []string `json:"visible_groups,omitempty"`
-	IDTokenAlg             string   `json:"id_token_alg,omitempty"`
-	FirstParty             bool     `json:"first_party,omitempty"`
-	RequirePKCE            bool     `json:"require_pkce"`
-	RequirePAR             bool     `json:"require_par,omitempty"`
-	Audience               string   `json:"audience,omitempty"` // of a resource server's client
-	Disabled               bool     `json:"disabled"`
-	CreatedAt              string   `json:"created_at"`
-	Issuer                 string   `json:"issuer"`
-	Discovery              string   `json:"discovery"`
+	ClientID               string         `json:"client_id"`
+	ClientSecret           string         `json:"client_secret,omitempty"` // only when it was made
+	Name                   string         `json:"name"`
+	Texts                  accounts.Texts `json:"texts,omitempty"`
+	Type                   string         `json:"type"`
+	AuthMethod             string         `json:"auth_method"`
+	RedirectURIs           []string       `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string       `json:"post_logout_redirect_uris,omitempty"`
+	BackchannelLogoutURI   string         `json:"backchannel_logout_uri,omitempty"`
+	RequiredACR            string         `json:"required_acr,omitempty"`
+	BackchannelSession     bool           `json:"backchannel_logout_session_required,omitempty"`
+	Scopes                 []string       `json:"scopes,omitempty"`
+	OptionalScopes         []string       `json:"optional_scopes,omitempty"`
+	Permissions            []string       `json:"permissions,omitempty"`
+	PermissionSets         []string       `json:"permission_sets,omitempty"` // names; what they hold is not among permissions
+	VisibleGroups          []string       `json:"visible_groups,omitempty"`
+	IDTokenAlg             string         `json:"id_token_alg,omitempty"`
+	FirstParty             bool           `json:"first_party,omitempty"`
+	RequirePKCE            bool           `json:"require_pkce"`
+	RequirePAR             bool           `json:"require_par,omitempty"`
+	Audience               string         `json:"audience,omitempty"` // of a resource server's client
+	Disabled               bool           `json:"disabled"`
+	CreatedAt              string         `json:"created_at"`
+	Issuer                 string         `json:"issuer"`
+	Discovery              string         `json:"discovery"`
 }
 
 func clientAnswerOf(d *domain, c *accounts.Client) clientAnswer {
 	issuer := d.cfg.Issuer.String()
 	return clientAnswer{
-		ClientID: c.ClientID, Name: c.Name, Type: string(c.Type), AuthMethod: c.AuthMethod,
+		ClientID: c.ClientID, Name: c.Name, Texts: c.Texts, Type: string(c.Type), AuthMethod: c.AuthMethod,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		RequiredACR: c.RequiredACR, BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSession: c.BackchannelLogoutSessionRequired, Scopes: c.Scopes,
-		OptionalScopes: c.OptionalScopes, Permissions: c.Permissions, VisibleGroups: c.VisibleGroups,
+		OptionalScopes: c.OptionalScopes, Permissions: c.Permissions, PermissionSets: c.PermissionSets, VisibleGroups: c.VisibleGroups,
 		IDTokenAlg: c.IDTokenAlgorithm, FirstParty: c.FirstParty, RequirePKCE: c.RequirePKCE, RequirePAR: c.RequirePAR,
 		Audience: c.APIAud, Disabled: c.DisabledAt != 0, CreatedAt: when(c.CreatedAt),
 		Issuer: issuer, Discovery: issuer + "/.well-known/openid-configuration",
@@ -143,7 +147,9 @@ func (s *clientShow) Run(c *call) error {
 		rows := [][]string{
 			{"client_id", a.ClientID}, {"name", a.Name}, {"type", a.Type, mark(a.Disabled, "disabled")}, {"authentication", a.AuthMethod},
 			{"scopes", words(a.Scopes)}, {"optional scopes", words(a.OptionalScopes)}, {"permissions", words(a.Permissions)},
+			{"permission sets", strings.Join(a.PermissionSets, ", ")},
 		}
+		rows = append(rows, textRows(a.Texts)...)
 		for _, u := range a.RedirectURIs {
 			rows = append(rows, []string{"redirect URI", u})
 		}

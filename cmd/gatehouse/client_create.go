@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/secret"
 )
 
 type clientCreate struct {
@@ -31,6 +32,8 @@ type clientCreate struct {
 	RequirePAR            bool     `name:"require-par" help:"Accept only pushed authorization requests."`
 	TokenEndpointAudience bool     `name:"token-endpoint-audience" help:"For private_key_jwt: accept the token endpoint as the assertion's audience too, from an old library."`
 	VisibleGroup          []string `name:"visible-group" sep:"none" placeholder:"G" help:"A group that the scope groups may show to it; * for all; repeatable."`
+	PermissionSet         []string `name:"permission-set" sep:"none" placeholder:"S" help:"A permission set that it holds, for an app that acts for itself; repeatable."`
+	textOptions
 }
 
 // maxJWKSFile bounds what is read; the domain has its own, lower limit.
@@ -46,7 +49,10 @@ func (n *clientCreate) Run(c *call) error {
 		if err := d.checkSecret(ctx); err != nil {
 			return err
 		}
-		made, text, err := d.clients.Register(ctx, by, r)
+		made, text, err := n.register(ctx, d, by, r)
+		if errors.Is(err, errNoSet) {
+			return err
+		}
 		if errors.Is(err, accounts.ErrNotFound) {
 			return fmt.Errorf("one of the permissions %q does not exist: gatehouse api create or add-permission makes it", words(r.Permissions))
 		}
@@ -70,6 +76,29 @@ func (n *clientCreate) Run(c *call) error {
 	})
 }
 
+var errNoSet = errors.New("there is no such permission set")
+
+// register registers the app with its permission sets, or not at all.
+func (n *clientCreate) register(ctx context.Context, d *domain, by audit.Actor, r accounts.Registration) (made *accounts.Client, text secret.Text, err error) {
+	err = d.db.InTx(ctx, func(ctx context.Context) error {
+		if made, text, err = d.clients.Register(ctx, by, r); err != nil {
+			return err
+		}
+		for _, name := range n.PermissionSet {
+			err := d.sets.Assign(ctx, by, name, made.ClientID)
+			if errors.Is(err, accounts.ErrNotFound) {
+				return fmt.Errorf("%w: %q", errNoSet, name)
+			}
+			if err != nil {
+				return err
+			}
+			made.PermissionSets = append(made.PermissionSets, name)
+		}
+		return nil
+	})
+	return made, text, err
+}
+
 func (n *clientCreate) registration() (accounts.Registration, error) {
 	r := accounts.Registration{
 		Name: n.Name, Type: accounts.ClientType(n.Type), AuthMethod: n.AuthMethod,
@@ -77,6 +106,10 @@ func (n *clientCreate) registration() (accounts.Registration, error) {
 		BackchannelLogoutURI: n.BackchannelLogoutURI, BackchannelLogoutSessionRequired: n.BackchannelSession,
 		Scopes: split(n.Scope), OptionalScopes: split(n.OptionalScope), VisibleGroups: n.VisibleGroup, TokenEndpointAudience: n.TokenEndpointAudience,
 		IDTokenAlgorithm: n.IDTokenAlg, FirstParty: n.FirstParty, WithoutPKCE: n.NoPKCE, RequirePAR: n.RequirePAR, RequiredACR: n.RequiredACR,
+	}
+	var err error
+	if r.Texts, err = n.edit(nil); err != nil {
+		return r, err
 	}
 	if r.Type == accounts.MachineClient {
 		r.Scopes, r.Permissions = nil, r.Scopes

@@ -103,6 +103,7 @@ func (d *diagnosis) run(ctx context.Context) {
 		defer db.Close()
 		d.checkDatabase(ctx, cfg, db)
 		d.checkKeys(ctx, cfg, db)
+		d.checkAudit(ctx, cfg, db)
 	}
 	d.checkRedis(ctx, cfg)
 	d.checkTemplates(cfg)

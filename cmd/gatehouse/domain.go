@@ -49,10 +49,12 @@ type domain struct {
 	groups   *accounts.Groups
 	apis     *accounts.APIs
 	clients  *accounts.Clients
+	sets     *accounts.PermissionSets
 	sessions *accounts.Sessions
 	consents *accounts.Consents
 	tokens   *accounts.Tokens
 	factors  *accounts.Factors
+	refusals *accounts.Refusals // serve runs them
 }
 
 // openDomain opens the storage, migrates it if asked to, and builds the services.
@@ -158,13 +160,15 @@ func (d *domain) build() error {
 		Mails: &mail.Outbox{Jobs: d.db, Keyring: d.keyring, Log: d.log},
 	}
 	d.users = &accounts.Users{Journal: journal, Store: d.db, Lister: d.db, Sessions: d.db, Grants: d.db, Hasher: hasher, Policy: policy, SecurityURL: d.links().To(accounts.PathLinkSecurity, nil)}
-	d.groups = &accounts.Groups{Journal: journal, Store: d.db, Members: d.db, Permissions: d.db, APIs: d.db, Users: d.db}
+	d.groups = &accounts.Groups{Journal: journal, Store: d.db, Members: d.db, Permissions: d.db, APIs: d.db, Users: d.db, Crowds: d.db, Nesting: d.db, Managers: d.db, Reader: d.db}
 	d.apis = &accounts.APIs{Journal: journal, Store: d.db, Permissions: d.db, Clients: d.db, Secrets: d.db, Keys: d.keyring}
 	d.clients = &accounts.Clients{Journal: journal, Store: d.db, Secrets: d.db, Grants: d.db, Keys: d.keyring, Hasher: hasher}
+	d.sets = &accounts.PermissionSets{Journal: journal, Store: d.db, Holdings: d.db, Permissions: d.db, Clients: d.db}
 	d.sessions = &accounts.Sessions{Journal: journal, Users: d.db, Store: d.db, Grants: d.db, Logger: d.log}
 	d.consents = &accounts.Consents{Journal: journal, Users: d.db, Grants: d.db}
 	d.tokens = &accounts.Tokens{Journal: journal, Revocations: d.db}
 	d.factors = d.newFactors()
+	d.refusals = accounts.NewRefusals(journal, d.db, d.log)
 	d.ring = keys.NewRing(d.db, d.keyring)
 	d.keeper = &keys.Keeper{
 		Store: d.db, Keyring: d.keyring, Now: d.now,
@@ -259,7 +263,11 @@ func (c *call) with(create bool, f func(ctx context.Context, d *domain, by audit
 		return err
 	}
 	defer d.close()
-	return f(c.ctx, d, commandActor())
+	w := d.watch()
+	if err := f(c.ctx, d, commandActor()); err != nil {
+		return err
+	}
+	return c.noteManaged(c.ctx, d, w)
 }
 
 // commandActor is who works at the shell, for the audit log.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/gorilla/mux"
@@ -34,6 +35,7 @@ type faces struct {
 	mailer      *jobs.Worker
 	mailbox     *mail.Mailbox // of dev; nil without
 	relays      []*relay.Relay
+	others      []func(ctx context.Context) error // of the audit log
 }
 
 // newStatusLists are made before the provider, which gives tokens their places.
@@ -78,6 +80,9 @@ func (d *domain) newFaces(protocol *provider.Provider, lists *statuslist.Lists, 
 	}
 	f.mailer = mail.NewWorker(d.db, newCourier(d.cfg, mails, sender, d.keyring, d.now, d.log))
 	f.worker = &jobs.Worker{Store: d.db, Work: work, Now: d.now, Log: d.log}
+	if f.others, err = d.auditWorkers(); err != nil {
+		return nil, err
+	}
 	for name, sink := range map[string]relay.Sink{
 		relayBackchannel: &provider.BackchannelSink{SignIns: d.db, Jobs: d.db, Log: d.log},
 		relaySignals:     f.transmitter,
@@ -109,7 +114,7 @@ func (f *faces) mount(r *mux.Router) {
 // run works until ctx ends. Each of them says in the log what it cannot do, and
 // returns with its context alone.
 func (f *faces) run(ctx context.Context) {
-	workers := []func(ctx context.Context) error{f.feed.Run, f.transmitter.Run, f.worker.Run, f.mailer.Run}
+	workers := append(slices.Clone(f.others), f.feed.Run, f.transmitter.Run, f.worker.Run, f.mailer.Run)
 	for _, r := range f.relays {
 		workers = append(workers, r.Run)
 	}

@@ -15,12 +15,21 @@ import (
 type groupCommand struct {
 	Create       groupCreate       `cmd:"" help:"Make a group."`
 	List         groupList         `cmd:"" help:"List groups and what they hold."`
+	Show         groupShow         `cmd:"" help:"Show a group: what it holds, what it is inside, who manages it."`
+	Members      groupMembers      `cmd:"" help:"List the members of a group."`
+	Explain      groupExplain      `cmd:"" help:"Show which permissions a user holds, and through which groups."`
+	Holders      groupHolders      `cmd:"" help:"Show which groups hold a permission, themselves or by what they are inside."`
 	Delete       groupDelete       `cmd:"" help:"Remove a group; its members lose what it gave them."`
 	Grant        groupGrant        `cmd:"" help:"Give the members of a group a permission."`
 	Revoke       groupRevoke       `cmd:"" help:"Take a permission from a group."`
 	Demand       groupDemand       `cmd:"" help:"Make a second factor a must for the members of a group, or no longer."`
 	AddMember    groupAddMember    `cmd:"" help:"Put a user into a group."`
 	RemoveMember groupRemoveMember `cmd:"" help:"Take a user out of a group."`
+
+	AddChild      groupAddChild      `cmd:"" help:"Put a group inside another: its members become members of that one too."`
+	RemoveChild   groupRemoveChild   `cmd:"" help:"Take a group out of another."`
+	AddManager    groupAddManager    `cmd:"" help:"Let a user add and remove the members of a group."`
+	RemoveManager groupRemoveManager `cmd:"" help:"End that."`
 }
 
 // whichGroup names a group on the command line.
@@ -56,11 +65,17 @@ type groupAnswer struct {
 	Members     int      `json:"members"`
 	Permissions []string `json:"permissions"`
 	// SecondFactor says that members need a second factor.
-	SecondFactor bool `json:"second_factor,omitempty"`
+	SecondFactor bool     `json:"second_factor,omitempty"`
+	Parents      []string `json:"parents,omitempty"`
+	Children     []string `json:"children,omitempty"`
+	Managers     []string `json:"managers,omitempty"` // subs
 }
 
 func groupAnswerOf(g *accounts.Group) groupAnswer {
-	return groupAnswer{Name: g.Name, Description: g.Description, Members: g.Members, Permissions: append([]string{}, g.Permissions...), SecondFactor: g.SecondFactor}
+	return groupAnswer{
+		Name: g.Name, Description: g.Description, Members: g.Members, Permissions: append([]string{}, g.Permissions...),
+		SecondFactor: g.SecondFactor, Parents: g.Parents, Children: g.Children, Managers: g.Managers,
+	}
 }
 
 type groupCreate struct {

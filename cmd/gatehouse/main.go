@@ -5,7 +5,8 @@
 // file; what commands decide is decided in the domain. They open the same storage
 // as a running server, so that what they change holds at its next request.
 //
-// Every failure is one line on standard error and exit code 1.
+// Every failure is one line on standard error and exit code 1. Exit code 2 is an
+// answer: diff has found differences.
 package main
 
 import (
@@ -53,22 +54,27 @@ type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Serve."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database up to this release, or show how far it is."`
 	Apply   applyCommand   `cmd:"" help:"Make APIs, groups and clients as a file says."`
+	Diff    diffCommand    `cmd:"" help:"Show what apply would do; exit code 2 if there is anything."`
+	Export  exportCommand  `cmd:"" help:"Write APIs, groups, clients and settings as a file for apply."`
+	Import  importCommand  `cmd:"" help:"Take over what Django or Keycloak kept about people and what they may do."`
 	Doctor  doctorCommand  `cmd:"" help:"Check configuration, database, Redis, issuer, clock and keys."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 	Guard   guardCommand   `cmd:"" help:"Check tokens for servers in other languages: for nginx, Traefik and Envoy, or as their proxy."`
 
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask the server on this machine whether it is ready; for containers."`
 
-	User      userCommand      `cmd:"" help:"People."`
-	Group     groupCommand     `cmd:"" help:"Groups, their members and permissions."`
-	API       apiCommand       `cmd:"" name:"api" help:"APIs and the permissions that they ask for."`
-	Client    clientCommand    `cmd:"" help:"Apps."`
-	Session   sessionCommand   `cmd:"" help:"Signed-in browsers."`
-	Mail      mailCommand      `cmd:"" help:"Mails."`
-	Templates templatesCommand `cmd:"" help:"Pages, mails and texts of your own."`
-	Keys      keysCommand      `cmd:"" help:"Signing keys."`
-	Follower  followerCommand  `cmd:"" help:"Resource servers that follow what is taken back."`
-	Revoke    revokeCommand    `cmd:"" help:"Take back what was given."`
+	User          userCommand          `cmd:"" help:"People."`
+	Group         groupCommand         `cmd:"" help:"Groups, their members and permissions."`
+	PermissionSet permissionSetCommand `cmd:"" name:"permission-set" help:"Permissions under one name, for apps that act for themselves."`
+	API           apiCommand           `cmd:"" name:"api" help:"APIs and the permissions that they ask for."`
+	Client        clientCommand        `cmd:"" help:"Apps."`
+	Session       sessionCommand       `cmd:"" help:"Signed-in browsers."`
+	Mail          mailCommand          `cmd:"" help:"Mails."`
+	Templates     templatesCommand     `cmd:"" help:"Pages, mails and texts of your own."`
+	Keys          keysCommand          `cmd:"" help:"Signing keys."`
+	Follower      followerCommand      `cmd:"" help:"Resource servers that follow what is taken back."`
+	Audit         auditCommand         `cmd:"" help:"What was done, by whom, to whom."`
+	Revoke        revokeCommand        `cmd:"" help:"Take back what was given."`
 }
 
 // run parses and carries out one command line and returns the exit code.
@@ -97,7 +103,14 @@ func (c *call) run(args []string) int {
 		return c.fail(fmt.Errorf("%w (see gatehouse --help)", err))
 	}
 	c.flags, c.json = line.Flags, line.JSON
-	if err := parsed.Run(c); err != nil {
+	err = parsed.Run(c)
+	if coded, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); ok {
+		return coded.ExitCode()
+	}
+	if err != nil {
 		return c.fail(err)
 	}
 	return 0

@@ -30,11 +30,12 @@ func TestScripts(t *testing.T) {
 // other engine.
 func TestScriptsOnPostgres(t *testing.T) {
 	var files []string
-	for _, name := range []string{"api", "apply", "client", "group"} {
+	for _, name := range []string{"api", "apply", "ascode", "client", "group"} {
 		files = append(files, filepath.Join("testdata", "script", name+".txtar"))
 	}
 	testscript.Run(t, testscript.Params{Files: files, Setup: func(e *testscript.Env) error {
 		e.Setenv("GATEHOUSE_DATABASE_URL", testenv.Postgres(t))
+		e.Setenv("OTHER_DATABASE_URL", testenv.Postgres(t))
 		e.Setenv("GATEHOUSE_SECRET", strings.Repeat("k", 40))
 		return nil
 	}})

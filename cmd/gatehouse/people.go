@@ -61,7 +61,7 @@ func (d *domain) newPeople(desk *hosted.Desk, limits limiter, claims selfservice
 		Resets:  &accounts.Resets{Proofs: proofs}, Codes: &accounts.MailCodes{Proofs: proofs},
 		Verifications: &accounts.Verifications{Proofs: proofs}, Addresses: &accounts.Addresses{Proofs: proofs, Factors: d.factors},
 		Setup: p.setup, Terms: &accounts.Terms{Users: d.users, Version: set.TermsVersion},
-		SignIns: p.signIns, Passwords: d.users,
+		SignIns: p.signIns, Passwords: d.users, Apps: d.db,
 		Mails: mails, CodesByMail: mails && set.SignInByMail, MinPassword: set.PasswordMinLength,
 	}
 	if set.TermsURL != nil {
@@ -70,7 +70,7 @@ func (d *domain) newPeople(desk *hosted.Desk, limits limiter, claims selfservice
 	p.overview = &selfservice.Overview{Desk: desk, Signed: d.db, Activity: activity, Factors: d.factors, Mails: mails}
 	profiles := &accounts.Profiles{
 		Journal: d.users.Journal, Users: d.db, Pictures: d.db, Portraits: accounts.NewPortraits(),
-		PictureURL: selfservice.PictureURL(d.cfg.Issuer),
+		PictureURL: selfservice.PictureURL(d.cfg.Issuer), Limiter: limits, Keys: d.keyring, Logger: d.log,
 	}
 	p.setLocale = profiles.SetLocale
 	p.profile = &selfservice.Profile{Desk: desk, Pictures: d.db, Activity: activity, Claims: claims, Profiles: profiles}
@@ -81,6 +81,9 @@ func (d *domain) newPeople(desk *hosted.Desk, limits limiter, claims selfservice
 		},
 	}
 	p.factors = &selfservice.Factors{Desk: desk, Keeper: d.factors, Maker: d.factors, NoPasskeys: d.factors.WebAuthn == nil}
+	if d.factors.WebAuthn != nil {
+		p.factors.RelyingParty = d.factors.WebAuthn.RelyingParty()
+	}
 	p.data = &selfservice.Data{
 		Desk: desk, Deletion: p.deletion,
 		Export: &accounts.Export{Journal: d.users.Journal, Store: d.db, Events: d.db, Factors: d.factors, Pictures: d.db},
@@ -117,11 +120,17 @@ func (p *people) mount(r *mux.Router, pages func(http.Handler) http.Handler) err
 	return nil
 }
 
-// missing returns the page of what a person has to do before anything else.
-func (d *domain) missing(ctx context.Context, user *accounts.User) (string, error) {
+// missing returns the page of what a person has to do in a session before anything
+// else. A session of one factor, begun before two were demanded of its person, is
+// good for nothing until it is raised: whoever holds it may not even take part in
+// what else is required.
+func (d *domain) missing(ctx context.Context, session *accounts.Session, user *accounts.User) (string, error) {
 	has, needed, err := d.factors.Standing(ctx, user)
 	if err != nil {
 		return "", err
+	}
+	if has && needed && !accounts.ACRAtLeast(session.ACR, accounts.ACRTwoFactors) {
+		return flow.PathSecondFactor, nil
 	}
 	if actions := d.policy().Required(user, has, needed); len(actions) > 0 {
 		return flow.PathOf(actions[0]), nil
@@ -158,7 +167,7 @@ func (d *domain) newFactors() *accounts.Factors {
 		Recovery: d.db, Devices: d.db, Waiting: d.db, Policy: d.policy(), Keys: d.keyring, Logger: d.log,
 		Brand: d.cfg.BrandName, SecurityURL: d.links().To(accounts.PathLinkSecurity, nil), Device: deviceName,
 	}
-	party, err := passkey.New(d.cfg.Issuer, d.cfg.BrandName)
+	party, err := passkey.New(d.cfg.Issuer, d.cfg.People.PasskeyRPID, d.cfg.BrandName)
 	switch {
 	case err == nil:
 		f.WebAuthn = party

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 )
 
@@ -80,6 +81,9 @@ func (a *app) run(ctx context.Context, ready func(), beside ...*http.Server) err
 	workers.Go(func() { _ = a.tail.Run(working) }) // it ends with its context alone
 	workers.Go(func() { a.faces.run(working) })
 	workers.Go(func() { _ = a.people.deletion.Run(working) }) // it ends with its context alone
+	workers.Go(func() { _ = a.refusals.Run(working) })        // it ends with its context alone
+	ends := &accounts.MembershipEnds{Groups: a.groups, Log: a.log}
+	workers.Go(func() { _ = ends.Run(working) }) // it ends with its context alone
 	if a.redis != nil {
 		workers.Go(func() { a.followRedis(working) })
 	}

@@ -62,7 +62,7 @@ func newApp(d *domain) (*app, error) {
 		Clients: d.db, Origins: d.db, Secrets: d.clients, Sessions: d.sessions, Standings: d.db, Grants: d.db, Flows: d.db,
 		Pushed: pushed{store}, Ledger: d.db, Consents: d.consents, Tokens: d.tokens, Keys: d.ring, Keyring: d.keyring,
 		Limiter: limits, Cookies: cookies, Pages: pages, Log: d.log, Now: d.now,
-		Tail: d.tail, Statuses: lists,
+		Tail: d.tail, Statuses: lists, Refusals: d.refusals,
 	}
 	steps := &consent.Handler{
 		Desk: desk, Flows: d.db, Clients: d.db, APIs: d.db, Holdings: holdings{d.db},
@@ -85,6 +85,9 @@ func newApp(d *domain) (*app, error) {
 		return nil, err
 	}
 	if err := people.mount(router, web.Pages); err != nil {
+		return nil, err
+	}
+	if err := d.newAdministration(desk, protocol, people).mount(router, web.Pages); err != nil {
 		return nil, err
 	}
 	a.faces.mount(router)

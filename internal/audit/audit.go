@@ -28,23 +28,38 @@ type Event struct {
 	TargetKind string // "user", "group", "client", "api", "session", "grant", "key", ...
 	TargetID   string // the public id: sub, name, client_id, sid, gid, kid
 	Details    map[string]any
+	// Before and After hold what the change made different, by name: the old value
+	// and the new one. A name that is in one of them alone was, or is, not set.
+	// Neither they nor Details ever hold a secret, a password's hash or a token.
+	Before, After map[string]any
 }
 
 // Origin is where a change came from, as far as a request tells it.
 type Origin struct {
 	RequestID string
 	Address   string
+	Session   string // sid of the signed-in person's browser, empty without
 }
 
 type originKey struct{}
 
 // WithOrigin returns a context whose events carry o.
 func WithOrigin(ctx context.Context, o Origin) context.Context {
-	return context.WithValue(ctx, originKey{}, o)
+	return context.WithValue(ctx, originKey{}, &o)
+}
+
+// SignedIn notes in the origin of a context, where there is one, in whose session the
+// request turned out to be. The request's own goroutine calls it.
+func SignedIn(ctx context.Context, sid string) {
+	if o, ok := ctx.Value(originKey{}).(*Origin); ok {
+		o.Session = sid
+	}
 }
 
 // OriginFrom returns the origin put there by WithOrigin, or none.
 func OriginFrom(ctx context.Context) Origin {
-	o, _ := ctx.Value(originKey{}).(Origin)
-	return o
+	if o, ok := ctx.Value(originKey{}).(*Origin); ok {
+		return *o
+	}
+	return Origin{}
 }

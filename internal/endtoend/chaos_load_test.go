@@ -56,7 +56,7 @@ func newLoad(t *testing.T, c *cluster, j *judges) *load {
 	l.users = &accounts.Users{
 		Journal: journal, Store: l.db, Lister: l.db, Sessions: l.db, Grants: l.db, Hasher: accounts.NewHasher(1, 0),
 	}
-	l.groups = &accounts.Groups{Journal: journal, Store: l.db, Members: l.db, Permissions: l.db, APIs: l.db, Users: l.db}
+	l.groups = &accounts.Groups{Journal: journal, Store: l.db, Members: l.db, Permissions: l.db, APIs: l.db, Users: l.db, Crowds: l.db, Nesting: l.db, Managers: l.db, Reader: l.db}
 	l.app = c.register(
 		t, "--name", "People's app", "--type", "web", "--redirect-uri", callback, "--scope", everyScope, "--optional-scope", "posts:add posts:delete",
 	)

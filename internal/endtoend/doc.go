@@ -6,6 +6,8 @@
 //
 //   - people go from the demo app through the pages to the demo API in headless
 //     Chromium, on SQLite and memory and on PostgreSQL and Redis;
+//   - people make their accounts, look after them and leave, with real mails, an
+//     authenticator app and a virtual passkey;
 //   - golang.org/x/oauth2 and coreos/go-oidc, and on Node openid-client and
 //     oauth4webapi (folder node), complete their protocols and accept what they get;
 //   - commands change what a running server decides at its next request, and answer

@@ -22,15 +22,8 @@ const (
 // mails and without a script: sign-up on the way to an app, a second factor, the
 // sign-in with both, a forgotten password, and the end.
 func TestPeople(t *testing.T) {
-	mails := testenv.SMTP(t, testenv.SMTPOptions{})
-	s := place(t, external)
-	s.env = append(s.env, "GATEHOUSE_SMTP_URL="+mails.URL(), "GATEHOUSE_MAIL_FROM=Gatehouse <id@example.org>")
-	s.hide(firstPass)
-	s.hide(nextPass)
-	if !s.run(t) {
-		t.Fatalf("the server did not become ready:\n%s%s", s.printed, s.logged)
-	}
-	t.Cleanup(func() { s.stop(t) })
+	s := newTown(t, external)
+	mails := s.mails
 	v := s.visitor(t).withoutJavaScript()
 
 	v.signUp(mails)

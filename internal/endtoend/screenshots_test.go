@@ -1,58 +1,90 @@
 package endtoend_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse-id/gatehouse/internal/testenv"
 )
 
-// TestScreenshots writes a picture of each page of the demo app in both themes and
-// two widths into the folder that GATEHOUSE_SCREENSHOTS names. Without it, one page
-// is drawn, which proves that pages can be.
+// TestScreenshots writes the pictures of docs/pages.md that package templates does
+// not take: of the demo app, the console and the mailbox of `gatehouse dev`, into the folder
+// that GATEHOUSE_SCREENSHOTS names. Without it, one page is drawn, which proves that
+// pages can be.
 func TestScreenshots(t *testing.T) {
 	s := start(t, embedded)
 	folder := os.Getenv("GATEHOUSE_SCREENSHOTS")
 	v := s.visitor(t)
 	v.open(s.app + "/")
-	v.picture(folder, "start")
+	v.picture(folder, "demo-start")
 	if folder == "" {
 		return
 	}
 	v.enter("regular_user")
-	v.picture(folder, "home")
+	v.picture(folder, "demo-home")
 	for name, path := range map[string]string{"claims": "/claims", "posts": "/posts", "new-post": "/posts/new"} {
 		v.open(s.app + path)
-		v.picture(folder, name)
+		v.picture(folder, "demo-"+name)
 	}
 	v.submit("/posts/1/delete", map[string]string{})
-	v.picture(folder, "not-allowed")
+	v.picture(folder, "demo-not-allowed")
+
+	v = s.visitor(t)
+	v.open(s.issuer + "/reset")
+	v.fill("#email", "regular@test.com")
+	v.press(submit)
+	v.until("the mail is in the mailbox", func() bool {
+		v.open(s.issuer + "/dev/mailbox")
+		return v.has(`a[href*="/dev/mailbox/"]`)
+	})
+	v.picture(folder, "mailbox")
+	v.press(`a[href*="/dev/mailbox/"]`)
+	v.picture(folder, "mail")
+
+	v = s.visitor(t)
+	v.open(s.issuer + "/admin/")
+	v.signIn("admin", password)
+	for name, path := range map[string]string{
+		"overview": "", "people": "users", "group": "groups/show?id=Editors", "matrix": "groups/matrix", "app": "clients/show?id=demo-app",
+		"app-new": "clients/new?kind=web", "keys": "keys", "audit": "audit",
+	} {
+		v.open(s.issuer + "/admin/" + path)
+		v.picture(folder, "console-"+name)
+	}
+	v.open(s.issuer + "/admin/users?q=regular")
+	v.press(`a[href*="/admin/users/show"]`)
+	v.picture(folder, "console-person")
 }
 
-// picture draws the page that is shown.
+// picture draws the page that is shown: in light, in dark, and on a phone.
 func (v *visitor) picture(folder, name string) {
 	v.t.Helper()
-	for _, theme := range []string{"light", "dark"} {
-		for _, width := range []int64{1280, 360} {
-			var drawn []byte
-			scheme := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: theme}
-			v.do(
-				"draw "+name, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{scheme}),
-				emulation.SetDeviceMetricsOverride(width, 800, 1, width < 600), chromedp.FullScreenshot(&drawn, 100),
-			)
-			if len(drawn) < 5000 {
-				v.t.Errorf("%s in %s at %d px: the picture has only %d bytes", name, theme, width, len(drawn))
-			}
-			if folder == "" {
-				continue
-			}
-			file := filepath.Join(folder, fmt.Sprintf("demo-%s-%s-%d.png", name, theme, width))
-			if err := os.WriteFile(file, drawn, 0o644); err != nil {
-				v.t.Fatal(err)
-			}
+	for _, look := range []struct {
+		name, theme string
+		width       int64
+	}{{"light", "light", 760}, {"dark", "dark", 760}, {"phone", "light", 360}} {
+		var drawn []byte
+		scheme := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: look.theme}
+		v.do(
+			"draw "+name, emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{scheme}),
+			emulation.SetDeviceMetricsOverride(look.width, 800, 1, look.width < 600), chromedp.FullScreenshot(&drawn, 100),
+		)
+		small, err := testenv.SmallPNG(drawn)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		if len(small) < 3000 {
+			v.t.Errorf("%s in %s: the picture has only %d bytes", name, look.name, len(small))
+		}
+		if folder == "" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(folder, name+"-"+look.name+".png"), small, 0o644); err != nil {
+			v.t.Fatal(err)
 		}
 	}
 }

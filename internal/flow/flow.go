@@ -60,6 +60,14 @@ const (
 	BrowserCookie  = "browser" // ties flows to the browser that began them
 	LanguageCookie = "lang"    // a BCP 47 tag of a language that the pages have
 	ThemeCookie    = "theme"   // "light" or "dark"; absent means as the device
+	OfferCookie    = "offered" // tells that a passkey was offered in this browser a while ago
+)
+
+// PathNewPasskey is the page that adds a passkey. With OfferParam it is one that
+// nobody asked for: it says what a passkey is good for, and how to go on without.
+const (
+	PathNewPasskey = PathEnrolFactor + "/passkey"
+	OfferParam     = "offer"
 )
 
 // ErrNotFound is returned for a flow that is unknown or was thrown away.

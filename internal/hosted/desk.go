@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
@@ -41,9 +42,11 @@ type Desk struct {
 	Pages    *templates.Renderer
 	Sessions Finder
 	Now      func() time.Time
-	// Missing returns the path of what a signed-in person has to do before anything
-	// else, empty when there is nothing. Nil means that there never is.
-	Missing func(ctx context.Context, user *accounts.User) (path string, err error)
+	// Missing returns the path of what a signed-in person has to do in this session
+	// before anything else, empty when there is nothing. Nil means that there never
+	// is. A second factor (flow.PathSecondFactor) is given on the way to a page: the
+	// way back goes along.
+	Missing func(ctx context.Context, session *accounts.Session, user *accounts.User) (path string, err error)
 }
 
 // Path is a page's path on the issuer's origin, for links and forms.
@@ -80,6 +83,7 @@ func (d *Desk) Person(r *http.Request) (*accounts.Session, *accounts.User, error
 		return nil, nil, err
 	}
 	web.Event(r.Context()).UserID = user.Subject
+	audit.SignedIn(r.Context(), session.ID.String())
 	return session, user, nil
 }
 
@@ -100,16 +104,18 @@ func (d *Desk) Member(w http.ResponseWriter, r *http.Request, open ...string) (*
 	if d.Missing == nil {
 		return session, user
 	}
-	missing, err := d.Missing(r.Context(), user)
-	if err != nil {
+	missing, err := d.Missing(r.Context(), session, user)
+	switch {
+	case err != nil:
 		d.Broken(w, r, err)
-		return nil, nil
-	}
-	if missing != "" && !slices.Contains(open, missing) {
+	case missing == "" || slices.Contains(open, missing):
+		return session, user
+	case missing == flow.PathSecondFactor:
+		d.Redirect(w, d.Path(missing)+"?"+url.Values{"return": {d.here(r)}}.Encode())
+	default:
 		d.Redirect(w, d.Path(missing))
-		return nil, nil
 	}
-	return session, user
+	return nil, nil
 }
 
 // here is the page to come back to: that of a form is the page that shows it.

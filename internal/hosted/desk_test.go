@@ -74,11 +74,18 @@ func TestMember(t *testing.T) {
 		"an odd address":        {"GET", "/auth/account/%5Cevil", false, "", nil, "/auth/signin?return=%2Fauth%2Faccount%2F"},
 		"something to do first": {"GET", "/auth/account/", true, flow.PathTerms, nil, "/auth/terms"},
 		"doing it":              {"GET", "/auth/terms", true, flow.PathTerms, []string{flow.PathTerms}, ""},
+		"a second factor first": {"GET", "/auth/account/apps?a=b", true, flow.PathSecondFactor, nil, "/auth/second-factor?return=%2Fauth%2Faccount%2Fapps%3Fa%3Db"},
+		"and after a form":      {"POST", "/auth/account/apps?a=b", true, flow.PathSecondFactor, []string{flow.PathEnrolFactor}, "/auth/second-factor?return=%2Fauth%2Faccount%2Fapps"},
 		"doing something else":  {"GET", "/auth/verify-email", true, flow.PathTerms, []string{flow.PathVerifyEmail}, "/auth/terms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := desk(t, time.Minute)
-			d.Missing = func(context.Context, *accounts.User) (string, error) { return tt.missing, nil }
+			d.Missing = func(_ context.Context, s *accounts.Session, u *accounts.User) (string, error) {
+				if s.AuthTime != start.Add(-time.Minute).UnixMilli() || u.Subject != "ada" {
+					t.Errorf("asked about %+v, %+v", s, u)
+				}
+				return tt.missing, nil
+			}
 			w := httptest.NewRecorder()
 			session, user := d.Member(w, request(d, tt.method, tt.target, tt.signedIn), tt.open...)
 			if shown := session != nil && user != nil; shown != (tt.want == "") {

@@ -10,6 +10,7 @@
 //     §4.12), to URLs made from the issuer alone; a way back that came from outside
 //     is a path of this origin or it is not taken.
 //   - Whoever has something to do first (verify an address, choose another
-//     password) sees no other page of their account, whichever address they open.
+//     password, give the second factor that they must have and have) sees no other
+//     page of their account, whichever address they open.
 //   - The cause of a fault goes to the log; the page shows the request's id.
 package hosted

@@ -2,8 +2,9 @@
 // Level 3), for accounts.WebAuthn. It is the only importer of go-webauthn.
 //
 // Invariants:
-//   - The RP ID is the issuer's host, and the issuer's origin is the only one, to the
-//     letter; no other site may frame the ceremony (crossOrigin).
+//   - The RP ID is the issuer's host, or a domain above it that an operator chose and
+//     that one party can own; the issuer's origin is the only one, to the letter; no
+//     other site may frame the ceremony (crossOrigin).
 //   - A passkey is discoverable, and made by a device that verifies its user. A
 //     sign-in by passkey alone demands that again; as a second factor it is only
 //     preferred.
@@ -27,6 +28,7 @@ import (
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 )
@@ -38,9 +40,34 @@ const MaxResponse = 16 << 10
 // ceremonyTime is what the browser is told: how long the person may take.
 const ceremonyTime = 5 * time.Minute
 
-// ErrNoDomain is returned by New for an issuer whose host is an address or no domain
-// name: browsers know no passkeys there.
-var ErrNoDomain = errors.New("passkeys need a domain name")
+var (
+	// ErrNoDomain is returned by New for an issuer whose host is an address or no
+	// domain name: browsers know no passkeys there.
+	ErrNoDomain = errors.New("passkeys need a domain name")
+	// ErrRelyingParty is returned for an RP ID that browsers refuse at the issuer.
+	ErrRelyingParty = errors.New("not a domain of the issuer")
+)
+
+// CheckRelyingParty reports whether an issuer may use an RP ID: its own host, or a
+// domain above it, but no public suffix, under which others have domains as well
+// (WebAuthn Level 3 §5.1.2, HTML "registrable domain suffix"). Errors: ErrNoDomain,
+// ErrRelyingParty.
+func CheckRelyingParty(issuer *url.URL, id string) error {
+	host := strings.ToLower(issuer.Hostname())
+	if _, err := netip.ParseAddr(host); err == nil || host == "" {
+		return ErrNoDomain
+	}
+	if id == host {
+		return nil
+	}
+	if id == "" || !strings.HasSuffix(host, "."+id) {
+		return fmt.Errorf("%w: %.200q is neither %s nor a domain above it", ErrRelyingParty, id, host)
+	}
+	if suffix, _ := publicsuffix.PublicSuffix(id); suffix == id {
+		return fmt.Errorf("%w: under %s others have domains as well", ErrRelyingParty, id)
+	}
+	return nil
+}
 
 // RelyingParty asks for passkeys and checks their answers. It implements
 // accounts.WebAuthn and is safe for concurrent use.
@@ -51,15 +78,18 @@ type RelyingParty struct {
 
 var _ accounts.WebAuthn = (*RelyingParty)(nil)
 
-// New makes the relying party of an issuer; brand is what devices show.
-func New(issuer *url.URL, brand string) (*RelyingParty, error) {
-	host := strings.ToLower(issuer.Hostname())
-	if _, err := netip.ParseAddr(host); err == nil || host == "" {
-		return nil, ErrNoDomain
+// New makes the relying party of an issuer with an RP ID, empty for the issuer's
+// host; brand is what devices show. Errors: those of CheckRelyingParty.
+func New(issuer *url.URL, id, brand string) (*RelyingParty, error) {
+	if id == "" {
+		id = strings.ToLower(issuer.Hostname())
+	}
+	if err := CheckRelyingParty(issuer, id); err != nil {
+		return nil, err
 	}
 	origin := strings.ToLower(issuer.Scheme) + "://" + strings.ToLower(issuer.Host)
 	lib, err := webauthn.New(&webauthn.Config{
-		RPID: host, RPDisplayName: brand, RPOrigins: []string{origin},
+		RPID: id, RPDisplayName: brand, RPOrigins: []string{origin},
 		AttestationPreference: protocol.PreferNoAttestation,
 		AuthenticatorSelection: protocol.AuthenticatorSelection{
 			ResidentKey: protocol.ResidentKeyRequirementRequired, RequireResidentKey: protocol.ResidentKeyRequired(),
@@ -75,7 +105,7 @@ func New(issuer *url.URL, brand string) (*RelyingParty, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoDomain, err)
 	}
-	return &RelyingParty{id: host, origin: origin, lib: lib}, nil
+	return &RelyingParty{id: id, origin: origin, lib: lib}, nil
 }
 
 // RelyingParty implements accounts.WebAuthn.

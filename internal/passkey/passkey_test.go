@@ -23,12 +23,47 @@ func TestNew(t *testing.T) {
 	} {
 		u, err := url.Parse(text)
 		must(t, err)
-		rp, err := passkey.New(u, "Acme")
+		rp, err := passkey.New(u, "", "Acme")
 		if !errors.Is(err, want) {
 			t.Errorf("%s: %v", text, err)
 		}
 		if err == nil && rp.RelyingParty() != strings.ToLower(u.Hostname()) {
 			t.Errorf("%s: RP ID %s", text, rp.RelyingParty())
+		}
+	}
+}
+
+// TestRelyingPartyIsOurs: a passkey belongs to a domain that is the issuer's
+// alone, whatever an operator writes.
+func TestRelyingPartyIsOurs(t *testing.T) {
+	for _, tt := range []struct {
+		issuer, id string
+		want       error
+	}{
+		{"https://login.id.example.co.uk", "", nil},
+		{"https://login.id.example.co.uk", "login.id.example.co.uk", nil},
+		{"https://login.id.example.co.uk", "id.example.co.uk", nil},
+		{"https://LOGIN.id.example.co.uk:8443", "example.co.uk", nil},
+		{"https://login.id.example.co.uk", "co.uk", passkey.ErrRelyingParty},
+		{"https://login.id.example.co.uk", "uk", passkey.ErrRelyingParty},
+		{"https://ada.github.io", "github.io", passkey.ErrRelyingParty},
+		{"https://id.corp", "corp", passkey.ErrRelyingParty},
+		{"https://id.example.com", "d.example.com", passkey.ErrRelyingParty},
+		{"https://id.example.com", ".example.com", passkey.ErrRelyingParty},
+		{"https://id.example.com", "other.example.com", passkey.ErrRelyingParty},
+		{"https://id.example.com", "login.id.example.com", passkey.ErrRelyingParty},
+		{"https://id.example.com", "example.com.", passkey.ErrRelyingParty},
+		{"http://localhost:8400", "localhost", nil},
+		{"http://127.0.0.1:8400", "0.1", passkey.ErrNoDomain},
+	} {
+		u, err := url.Parse(tt.issuer)
+		must(t, err)
+		rp, err := passkey.New(u, tt.id, "Acme")
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s at %s: %v, want %v", tt.id, tt.issuer, err, tt.want)
+		}
+		if err == nil && tt.id != "" && rp.RelyingParty() != tt.id {
+			t.Errorf("%s: RP ID %s", tt.id, rp.RelyingParty())
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/passkey"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 const issuer = "https://login.example.com:8443"
@@ -49,7 +49,7 @@ func (free) Spend(context.Context, string, int, time.Duration, int) (time.Durati
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: time.UnixMilli(1_800_000_000_000)}
-	db, err := sqldb.Open(t.Context(), sqldb.Options{URL: "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db"), Now: w.now, TokenLife: time.Hour})
+	db, err := sqldb.Open(t.Context(), sqldb.Options{URL: sqldbtest.SQLite(t), Now: w.now, TokenLife: time.Hour})
 	w.must(err)
 	t.Cleanup(db.Close)
 	_, err = db.Migrate(t.Context())
@@ -77,7 +77,7 @@ func relyingParty(t testing.TB) *passkey.RelyingParty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rp, err := passkey.New(u, "Acme")
+	rp, err := passkey.New(u, "", "Acme")
 	if err != nil {
 		t.Fatal(err)
 	}

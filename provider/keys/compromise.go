@@ -49,7 +49,7 @@ func (k *Keeper) planRemoval(records []Record, kid, reason string, fresh *pool, 
 	if err != nil {
 		return err
 	}
-	p.note("key.compromise", r, map[string]any{"reason": reason, "state": string(r.State)})
+	p.note("key.compromise", r, r.State, Gone, map[string]any{"reason": reason, "state": string(r.State)})
 	if r.State == Gone {
 		return nil
 	}

@@ -46,7 +46,7 @@ func (k *Keeper) ensure(ctx context.Context, actor audit.Actor) ([]Change, error
 		for _, w := range wanted {
 			// None left: it went missing since we looked. The next Tend sees to it.
 			if r, ok := fresh.take(w.algorithm, w.state, now); ok {
-				p.note("key.create", r, map[string]any{"state": string(r.State)})
+				p.note("key.create", r, "", r.State, map[string]any{"state": string(r.State)})
 				p.insert(r)
 			}
 		}

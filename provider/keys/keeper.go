@@ -64,14 +64,22 @@ type plan struct {
 	changes []Change
 }
 
-func (p *plan) note(action string, r Record, details map[string]any) {
+// note tells of a key that comes from one state (empty: it is new) into another.
+func (p *plan) note(action string, r Record, from, to State, details map[string]any) {
 	if details == nil {
 		details = map[string]any{}
 	}
 	details["algorithm"] = r.Algorithm
-	p.events = append(p.events, audit.Event{
+	e := audit.Event{
 		Actor: p.actor, Action: action, TargetKind: "key", TargetID: r.KID, Details: details,
-	})
+	}
+	if from != to {
+		if from != "" {
+			e.Before = map[string]any{"state": string(from)}
+		}
+		e.After = map[string]any{"state": string(to)}
+	}
+	p.events = append(p.events, e)
 }
 
 func (p *plan) insert(r Record) {

@@ -78,12 +78,12 @@ func (k *Keeper) planRotation(records []Record, algorithm string, force bool, fr
 		details["retired"] = h.active.KID
 		p.move(*h.active, Retiring, now)
 	}
-	signs := made
+	signs, was := made, State("")
 	if h.next != nil {
-		signs = *h.next
+		signs, was = *h.next, Next
 		p.move(signs, Active, now)
 	}
-	p.note("key.rotate", signs, details)
+	p.note("key.rotate", signs, was, Active, details)
 	p.insert(made)
 	return nil
 }

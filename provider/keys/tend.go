@@ -39,7 +39,7 @@ func (k *Keeper) Tend(ctx context.Context, actor audit.Actor) ([]Change, error) 
 		}
 		now := k.now()
 		for _, r := range outlived {
-			p.note("key.remove", r, nil)
+			p.note("key.remove", r, r.State, Gone, nil)
 			p.move(r, Gone, now)
 		}
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/revocation/relay"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -35,8 +35,8 @@ type ledger struct {
 func onEach(t *testing.T, f func(t *testing.T, l *ledger)) {
 	t.Helper()
 	for name, url := range map[string]func(t *testing.T) string{
-		"SQLite":     func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "x.db") },
-		"PostgreSQL": func(t *testing.T) string { return testenv.Postgres(t) },
+		"SQLite":     func(t *testing.T) string { return sqldbtest.SQLite(t) },
+		"PostgreSQL": func(t *testing.T) string { return sqldbtest.Postgres(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &ledger{t: t, url: url(t), clock: time.UnixMilli(1_800_000_000_000)}
@@ -270,7 +270,7 @@ func TestExactlyOnce(t *testing.T) {
 
 // Who finds the cursor locked leaves it alone.
 func TestOneNodeAtATime(t *testing.T) {
-	l := &ledger{t: t, url: testenv.Postgres(t), clock: time.UnixMilli(1_800_000_000_000)}
+	l := &ledger{t: t, url: sqldbtest.Postgres(t), clock: time.UnixMilli(1_800_000_000_000)}
 	l.DB = l.node()
 	if _, err := l.Migrate(t.Context()); err != nil {
 		t.Fatal(err)

@@ -51,11 +51,10 @@ func (d *DB) EndedGrants(ctx context.Context, userID id.ID, since int64, limit i
 // There is little about one session or grant, so all of that is read: asked for in an
 // order, PostgreSQL might rather walk through the whole log from its end.
 const (
-	eventColumns = `id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, details, request_id, address`
-	eventsOf     = `SELECT ` + eventColumns + ` FROM audit WHERE id < $2 AND at >= $3 AND target_kind = `
-	eventsAbout  = `WITH of_sessions AS MATERIALIZED (` + eventsOf + `'session' AND target_id IN strings($5)),
+	eventsOf    = `SELECT ` + auditColumns + ` FROM audit WHERE id < $2 AND at >= $3 AND target_kind = `
+	eventsAbout = `WITH of_sessions AS MATERIALIZED (` + eventsOf + `'session' AND target_id IN strings($5)),
 of_grants AS MATERIALIZED (` + eventsOf + `'grant' AND target_id IN strings($6))
-SELECT ` + eventColumns + ` FROM (
+SELECT ` + auditColumns + ` FROM (
   SELECT * FROM (` + eventsOf + `'user' AND target_id = $1 ORDER BY id DESC LIMIT $4) AS of_user
   UNION ALL SELECT * FROM of_sessions
   UNION ALL SELECT * FROM of_grants
@@ -82,14 +81,15 @@ func (d *DB) EventsAbout(ctx context.Context, q accounts.EventQuery) ([]accounts
 	return events, nil
 }
 
-const clientNames = `SELECT client_id, name FROM clients WHERE client_id IN strings($1)`
+const clientNames = `SELECT client_id, name, texts FROM clients WHERE client_id IN strings($1)`
 
 // ClientNames implements accounts.ActivityStore.
-func (d *DB) ClientNames(ctx context.Context, clientIDs []string) (map[string]string, error) {
-	names := map[string]string{}
+func (d *DB) ClientNames(ctx context.Context, clientIDs []string) (map[string]accounts.AppName, error) {
+	names := map[string]accounts.AppName{}
 	err := d.query(ctx, clientNames, func(row scanner) error {
-		var clientID, name string
-		err := row.Scan(&clientID, &name)
+		var clientID string
+		var name accounts.AppName
+		err := row.Scan(&clientID, &name.Name, (*texts)(&name.Texts))
 		names[clientID] = name
 		return err
 	}, clientIDs)

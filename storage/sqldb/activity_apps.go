@@ -30,7 +30,7 @@ const appsOf = `WITH mine AS (
   SELECT client_id, scopes, granted_at FROM consents
   WHERE user_id = $1 AND revoked_at = 0 AND (expires_at = 0 OR expires_at > $2)
 )
-SELECT c.client_id, c.name, c.home_uri, c.first_party, c.disabled_at <> 0, COALESCE(a.scopes, ''), COALESCE(a.granted_at, 0),
+SELECT c.client_id, c.name, c.texts, c.home_uri, c.first_party, c.disabled_at <> 0, COALESCE(a.scopes, ''), COALESCE(a.granted_at, 0),
   COALESCE(u.first_at, 0), COALESCE(u.last_at, 0), COALESCE(u.recent, ''), COALESCE(u.offline, 0), COALESCE(u.scopes, '')
 FROM clients c LEFT JOIN allowed a ON a.client_id = c.id LEFT JOIN used u ON u.client_id = c.id
 WHERE c.id IN (SELECT client_id FROM allowed UNION ALL SELECT client_id FROM used WHERE alive = 1)
@@ -47,7 +47,7 @@ func (d *DB) AppsOf(ctx context.Context, userID id.ID, now int64) ([]accounts.Co
 			recent                     times
 			offline                    int64
 		)
-		err := row.Scan(&a.ClientID, &a.Name, &a.HomeURI, &a.FirstParty, &a.Disabled, &allowed, &grantedAt,
+		err := row.Scan(&a.ClientID, &a.Name, (*texts)(&a.Texts), &a.HomeURI, &a.FirstParty, &a.Disabled, &allowed, &grantedAt,
 			&firstAt, &lastAt, &recent, &offline, &held)
 		if err != nil {
 			return err

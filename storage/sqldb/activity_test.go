@@ -157,7 +157,7 @@ func TestEventsAbout(t *testing.T) {
 		}
 		names, err := d.ClientNames(ctx, []string{w.Client.ClientID, "nobody"})
 		must(t, err)
-		if diff := cmp.Diff(map[string]string{w.Client.ClientID: w.Client.Name}, names); diff != "" {
+		if diff := cmp.Diff(map[string]accounts.AppName{w.Client.ClientID: {Name: w.Client.Name, Texts: w.Client.Texts}}, names); diff != "" {
 			t.Errorf("names (-want +got):\n%s", diff)
 		}
 	})
@@ -229,10 +229,11 @@ func TestAppsOf(t *testing.T) {
 		consent(w.AddClient(t, "expired"), func(k *accounts.Consent) { k.ExpiresAt = w.At })
 		got, err := d.AppsOf(ctx, w.User.ID, w.At)
 		must(t, err)
+		called := func(clientID string) accounts.Texts { return accounts.Texts{"de": {Name: "Die App " + clientID}} }
 		want := []accounts.ConnectedApp{
-			{ClientID: "away", Name: "away", Scopes: []string{"email", "openid"}, Offline: true, Since: w.At - 5, LastUsedAt: w.At + 9},
-			{ClientID: "consented", Name: "consented", Scopes: []string{"email", "openid"}, Since: w.At - 5},
-			{ClientID: "own", Name: "own", Scopes: []string{"openid", "profile"}, Since: w.At, LastUsedAt: w.At + 3},
+			{ClientID: "away", Name: "away", Texts: called("away"), Scopes: []string{"email", "openid"}, Offline: true, Since: w.At - 5, LastUsedAt: w.At + 9},
+			{ClientID: "consented", Name: "consented", Texts: called("consented"), Scopes: []string{"email", "openid"}, Since: w.At - 5},
+			{ClientID: "own", Name: "own", Texts: called("own"), Scopes: []string{"openid", "profile"}, Since: w.At, LastUsedAt: w.At + 3},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("apps (-want +got):\n%s", diff)

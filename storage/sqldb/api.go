@@ -12,19 +12,19 @@ var _ accounts.APIStore = (*DB)(nil)
 
 const (
 	insertAPI = `INSERT INTO apis (id, audience, name, token_lifetime, token_algorithm, authentication_claims,
-  status_list, disabled_at, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
+  status_list, disabled_at, created_at, updated_at, texts)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
 
 	// One row for each permission, or one for an API without any.
 	selectAPIs = `SELECT a.id, a.audience, a.name, a.token_lifetime, a.token_algorithm, a.authentication_claims,
-  a.status_list, a.disabled_at, a.created_at, a.updated_at, COALESCE(c.client_id, ''),
-  p.id, COALESCE(p.name, ''), COALESCE(p.description, ''), COALESCE(p.created_at, 0)
+  a.status_list, a.disabled_at, a.created_at, a.updated_at, a.texts, COALESCE(c.client_id, ''),
+  p.id, COALESCE(p.name, ''), COALESCE(p.description, ''), COALESCE(p.texts, '{}'), COALESCE(p.created_at, 0)
 FROM apis a LEFT JOIN clients c ON c.api_id = a.id LEFT JOIN permissions p ON p.api_id = a.id`
 	apiByAudience = selectAPIs + ` WHERE a.audience = $1 ORDER BY p.name`
 	listAPIs      = selectAPIs + ` ORDER BY a.audience, p.name`
 
 	updateAPI = `UPDATE apis SET audience = $2, name = $3, token_lifetime = $4, token_algorithm = $5,
-  authentication_claims = $6, status_list = $7, disabled_at = $8, updated_at = $9
+  authentication_claims = $6, status_list = $7, disabled_at = $8, updated_at = $9, texts = $10
 WHERE id = $1`
 	deleteAPI = `DELETE FROM apis WHERE id = $1`
 )
@@ -33,7 +33,7 @@ WHERE id = $1`
 func (d *DB) InsertAPI(ctx context.Context, a *accounts.API) error {
 	err := d.changing(ctx, func(ctx context.Context) error {
 		return d.inserted(ctx, insertAPI, a.ID, a.Audience, a.Name, a.TokenLifetime, a.TokenAlgorithm,
-			a.AuthenticationClaims, a.StatusList, a.DisabledAt, a.CreatedAt, a.UpdatedAt)
+			a.AuthenticationClaims, a.StatusList, a.DisabledAt, a.CreatedAt, a.UpdatedAt, texts(a.Texts))
 	})
 	if err != nil {
 		return fmt.Errorf("insert API: %w", err)
@@ -69,8 +69,8 @@ func (d *DB) apis(ctx context.Context, sql string, args ...any) ([]accounts.API,
 		var a accounts.API
 		var p accounts.Permission
 		err := row.Scan(&a.ID, &a.Audience, &a.Name, &a.TokenLifetime, &a.TokenAlgorithm, &a.AuthenticationClaims,
-			&a.StatusList, &a.DisabledAt, &a.CreatedAt, &a.UpdatedAt, &a.ResourceServer,
-			&p.ID, &p.Name, &p.Description, &p.CreatedAt)
+			&a.StatusList, &a.DisabledAt, &a.CreatedAt, &a.UpdatedAt, (*texts)(&a.Texts), &a.ResourceServer,
+			&p.ID, &p.Name, &p.Description, (*texts)(&p.Texts), &p.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (d *DB) apis(ctx context.Context, sql string, args ...any) ([]accounts.API,
 func (d *DB) UpdateAPI(ctx context.Context, a *accounts.API) error {
 	err := d.changing(ctx, func(ctx context.Context) error {
 		return d.touched(ctx, updateAPI, a.ID, a.Audience, a.Name, a.TokenLifetime, a.TokenAlgorithm,
-			a.AuthenticationClaims, a.StatusList, a.DisabledAt, a.UpdatedAt)
+			a.AuthenticationClaims, a.StatusList, a.DisabledAt, a.UpdatedAt, texts(a.Texts))
 	})
 	if err != nil {
 		return fmt.Errorf("update API: %w", err)

@@ -16,11 +16,12 @@ import (
 func TestAudit(t *testing.T) {
 	onBoth(t, func(t *testing.T, open opener) {
 		d := open(t, func(o *Options) { o.Now = func() time.Time { return time.UnixMilli(42) } })
-		origin := audit.Origin{RequestID: "req", Address: "192.0.2.1"}
+		origin := audit.Origin{RequestID: "req", Address: "192.0.2.1", Session: "sid"}
 		ctx := audit.WithOrigin(t.Context(), origin)
 		ban := audit.Event{
 			Actor:  audit.Actor{Kind: audit.CommandLine, ID: "root", Name: "Root"},
-			Action: "user.ban", TargetKind: "user", TargetID: "sub", Details: map[string]any{"why": "\x00\"x\""},
+			Action: "user.ban", TargetKind: "user", TargetID: "sub", Details: map[string]any{"why": "\x00\"x\"", "email": "a@example.org"},
+			Before: map[string]any{"name": "Ada", "staff": true}, After: map[string]any{"name": "\u00fc\x00"},
 		}
 		plain := audit.Event{Action: "group.create"}
 		rollback := errors.New("rollback")

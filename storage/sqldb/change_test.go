@@ -17,11 +17,13 @@ import (
 )
 
 // remembered are the tables that nodes keep in memory. Of groups they know what each
-// holds and whether it demands a second factor: a new one neither, and one that is
-// deleted takes that with it.
+// holds, which are inside which, and whether it demands a second factor: a new one
+// has none of it, and one that is deleted takes that with it. So do permission sets,
+// whose descriptions nobody remembers.
 const (
-	remembered = `clients|client_secrets|client_permissions|client_origins|apis|permissions|group_permissions|signing_keys`
-	takesAlong = `(DELETE\s+FROM|UPDATE)\s+groups`
+	remembered = `clients|client_secrets|client_permissions|client_origins|apis|permissions|group_permissions|signing_keys|` +
+		`group_children|permission_set_permissions|client_permission_sets`
+	takesAlong = `(DELETE\s+FROM|UPDATE)\s+groups|DELETE\s+FROM\s+permission_sets`
 )
 
 // changeCase is one way to write a remembered table, and the statements that it is
@@ -38,6 +40,10 @@ func changeCases() []changeCase {
 	var permission accounts.Permission
 	var client *accounts.Client
 	group := &accounts.Group{ID: id.New(), Name: "changing", NameKey: "changing"}
+	inside := &accounts.Group{ID: id.New(), Name: "inside", NameKey: "inside"}
+	set := &accounts.PermissionSet{ID: id.New(), Name: "set", NameKey: "set"}
+	edge := accounts.GroupEdge{Parent: group.ID, Child: inside.ID}
+	changed := func(_ bool, err error) error { return err }
 	key := keys.Record{KID: "k", Algorithm: keys.ES256, State: keys.Next}
 	return []changeCase{
 		{"insert an API", []string{"insertAPI"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
@@ -72,6 +78,33 @@ func changeCases() []changeCase {
 		{"rename a group", []string{"updateGroup"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
 			return d.UpdateGroup(ctx, group)
 		}},
+		{"put a group inside another", []string{"insertEdge"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
+			if err := d.InsertGroup(ctx, inside); err != nil {
+				return err
+			}
+			return changed(d.InsertEdge(ctx, edge, 1))
+		}},
+		{"take a group out of another", []string{"deleteEdge"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
+			return changed(d.DeleteEdge(ctx, edge))
+		}},
+		{"put a permission into a set", []string{"grantToSet"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
+			if err := d.InsertPermissionSet(ctx, set); err != nil {
+				return err
+			}
+			return changed(d.GrantToSet(ctx, set.ID, permission.ID))
+		}},
+		{"give a set to a client", []string{"assignSet"}, func(ctx context.Context, d *DB, w *storagetest.World) error {
+			return changed(d.AssignSet(ctx, set.ID, w.Client.ID))
+		}},
+		{"take a set from a client", []string{"unassignSet"}, func(ctx context.Context, d *DB, w *storagetest.World) error {
+			return changed(d.UnassignSet(ctx, set.ID, w.Client.ID))
+		}},
+		{"take a permission out of a set", []string{"revokeFromSet"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
+			return changed(d.RevokeFromSet(ctx, set.ID, permission.ID))
+		}},
+		{"delete a set", []string{"deletePermissionSet"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
+			return d.DeletePermissionSet(ctx, set.ID)
+		}},
 		{"delete a group", []string{"deleteGroup"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
 			return d.DeleteGroup(ctx, group.ID)
 		}},
@@ -93,6 +126,13 @@ func changeCases() []changeCase {
 		}},
 		{"insert a secret", []string{"insertSecret"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
 			return d.InsertSecret(ctx, client.ID, accounts.ClientSecret{ID: id.New(), Hash: "h"})
+		}},
+		{"end one secret", []string{"endSecret"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
+			one := accounts.ClientSecret{ID: id.New(), Hash: "one"}
+			if err := d.InsertSecret(ctx, client.ID, one); err != nil {
+				return err
+			}
+			return changed(d.EndSecret(ctx, client.ID, one.ID, 1))
 		}},
 		{"let secrets end", []string{"expireSecrets"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
 			_, err := d.ExpireSecrets(ctx, client.ID, 1)

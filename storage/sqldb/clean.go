@@ -34,6 +34,7 @@ func growingTables() []growing {
 		{"proofs", "id", "expires_at", 0},
 		{"short_lived", "key", "expires_at", 0},
 		{"rate_limits", "key", "expires_at", 0},
+		{"idempotency_keys", "id", "expires_at", 0},
 	}, statusTables()...)
 }
 

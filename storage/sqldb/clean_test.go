@@ -3,6 +3,7 @@ package sqldb
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/provider/statuslist"
 	"github.com/gatehouse-id/gatehouse/revocation"
@@ -74,8 +76,8 @@ func dirty(t *testing.T, d *DB, clock *time.Time, each int) (w *storagetest.Worl
 	return w, kept
 }
 
-// insertPassing inserts a proof, a sign-in that waits for a second factor, and a
-// browser that needs none for a while.
+// insertPassing inserts a proof, a sign-in that waits for a second factor, a browser
+// that needs none for a while, and an idempotency key.
 func insertPassing(ctx context.Context, d *DB, userID id.ID, now, due int64) error {
 	for table, until := range map[string]int64{"proofs": now + due, "sign_ins": now + due, "remembered_devices": now + due} {
 		some, columns := id.New(), map[string]string{
@@ -87,7 +89,12 @@ func insertPassing(ctx context.Context, d *DB, userID id.ID, now, due int64) err
 			return err
 		}
 	}
-	return nil
+	some := id.New()
+	kept, err := d.ClaimKey(ctx, admin.Claim{ID: some[:], Request: []byte("x"), At: 1, ExpiresAt: now + due})
+	if kept != nil {
+		return errors.New("the key of an id was used before")
+	}
+	return err
 }
 
 func TestAttack_246_CleanRemovesWhatIsDueInSmallBatches(t *testing.T) {
@@ -108,7 +115,7 @@ func TestAttack_246_CleanRemovesWhatIsDueInSmallBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		want, batches := map[string]int{}, map[string]int{}
-		for _, table := range []string{"sessions", "flows", "codes", "grants", "used_assertions", "short_lived", "rate_limits", "revocations", "status_entries", "proofs", "sign_ins", "remembered_devices"} {
+		for _, table := range []string{"sessions", "flows", "codes", "grants", "used_assertions", "short_lived", "rate_limits", "revocations", "status_entries", "proofs", "sign_ins", "remembered_devices", "idempotency_keys"} {
 			want[table], batches[table] = each, 3 // 3 + 3 + 1
 		}
 		want["sessions"]++ // the world's own is old

@@ -16,9 +16,9 @@ const (
   redirect_uris, post_logout_redirect_uris, scopes, optional_scopes, visible_groups, home_uri, logo_uri, policy_uri,
   terms_uri, id_token_algorithm, first_party, require_pkce, require_par, rotate_refresh, token_endpoint_audience,
   access_token_lifetime, id_token_lifetime, refresh_idle, refresh_absolute, demo, disabled_at, updated_at,
-  backchannel_logout_uri, backchannel_logout_session_required, required_acr)
+  backchannel_logout_uri, backchannel_logout_session_required, required_acr, texts)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-  $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34) ON CONFLICT DO NOTHING`
+  $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) ON CONFLICT DO NOTHING`
 
 	// The client_id is what tokens and ledger rows name: it never changes.
 	updateClient = `UPDATE clients SET name = $2, type = $3, api_id = $4, auth_method = $5, jwks = $6, grant_types = $7,
@@ -27,7 +27,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
   require_pkce = $19, require_par = $20, rotate_refresh = $21, token_endpoint_audience = $22,
   access_token_lifetime = $23, id_token_lifetime = $24, refresh_idle = $25, refresh_absolute = $26, demo = $27,
   disabled_at = $28, updated_at = $29, backchannel_logout_uri = $30, backchannel_logout_session_required = $31,
-  required_acr = $32
+  required_acr = $32, texts = $33
 WHERE id = $1`
 	deleteClient = `DELETE FROM clients WHERE id = $1`
 
@@ -44,7 +44,7 @@ func clientValues(c *accounts.Client) []any {
 		c.HomeURI, c.LogoURI, c.PolicyURI, c.TermsURI, c.IDTokenAlgorithm, c.FirstParty, c.RequirePKCE,
 		c.RequirePAR, c.RotateRefresh, c.TokenEndpointAudience, c.AccessTokenLifetime, c.IDTokenLifetime,
 		c.RefreshIdle, c.RefreshAbsolute, c.Demo, c.DisabledAt, c.UpdatedAt,
-		c.BackchannelLogoutURI, c.BackchannelLogoutSessionRequired, c.RequiredACR,
+		c.BackchannelLogoutURI, c.BackchannelLogoutSessionRequired, c.RequiredACR, texts(c.Texts),
 	}
 }
 

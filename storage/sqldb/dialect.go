@@ -54,6 +54,7 @@ func (d *DB) statement(sql string) *statement {
 //	sha256(a || $1)         of bytes; SQLite would join them as a text
 //	hexed(column)           bytes as hexadecimal digits
 //	FOR NO KEY UPDATE       locks rows; SQLite's transaction has locked everything
+//	COLLATE "C"             in the order of bytes, which is SQLite's own
 //
 // Lists travel as one parameter, so that a text does not depend on their length.
 func spell(dialect Dialect, sql string) string {
@@ -74,6 +75,7 @@ func spell(dialect Dialect, sql string) string {
 		{`sha256\((\w+) \|\| (\$\d+)\)`, `sha256(${1} || ${2})`, `sha256(${1}, ${2})`},
 		{`hexed\(([\w.]+)\)`, `encode(${1}, 'hex')`, `lower(hex(${1}))`},
 		{`FOR NO KEY UPDATE( OF \w+)?`, `FOR NO KEY UPDATE${1}`, ``},
+		{` COLLATE "C"`, ` COLLATE "C"`, ``},
 	}
 	for _, r := range replacements {
 		to := r.postgres

@@ -13,8 +13,7 @@ var _ accounts.FactorStore = (*DB)(nil)
 
 const (
 	factorPolicy = `SELECT EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1) OR EXISTS (SELECT 1 FROM totps WHERE user_id = $1),
-  EXISTS (SELECT 1 FROM group_members m JOIN groups g ON g.id = m.group_id
-    WHERE m.user_id = $1 AND (m.ends_at = 0 OR m.ends_at > $2) AND g.second_factor)`
+  EXISTS (WITH RECURSIVE ` + groupsAround1 + ` SELECT 1 FROM around JOIN groups g ON g.id = around.id WHERE g.second_factor)`
 
 	renamePasskey = `UPDATE passkeys SET name = $3 WHERE user_id = $1 AND id = $2`
 	renameTOTP    = `UPDATE totps SET name = $3 WHERE user_id = $1 AND id = $2`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -15,21 +16,52 @@ const (
 	insertGroup = `INSERT INTO groups (id, name, name_key, description, created_at)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
 
+	// Of a group, with what it holds and what it is inside. Names hold no line break.
 	groupColumns = `g.id, g.name, g.name_key, g.description, g.second_factor, g.created_at,
-  (SELECT count(*) FROM group_members m WHERE m.group_id = g.id AND (m.ends_at = 0 OR m.ends_at > $1)),
   COALESCE((SELECT string_agg(p.name, ' ') FROM group_permissions gp JOIN permissions p ON p.id = gp.permission_id
-    WHERE gp.group_id = g.id), '')`
-	groupByName = `SELECT ` + groupColumns + ` FROM groups g WHERE g.name_key = $2`
-	listGroups  = `SELECT ` + groupColumns + ` FROM groups g ORDER BY g.name_key`
+    WHERE gp.group_id = g.id), ''),
+  COALESCE((SELECT string_agg(n.name, '` + "\n" + `') FROM group_children e JOIN groups n ON n.id = e.parent_id
+    WHERE e.child_id = g.id), ''),
+  COALESCE((SELECT string_agg(n.name, '` + "\n" + `') FROM group_children e JOIN groups n ON n.id = e.child_id
+    WHERE e.parent_id = g.id), '')`
+	groupPeople = `,
+  (SELECT count(*) FROM group_members m WHERE m.group_id = g.id AND (m.ends_at = 0 OR m.ends_at > $1)),
+  COALESCE((SELECT string_agg(n.sub, '` + "\n" + `') FROM group_managers x JOIN users n ON n.id = x.user_id
+    WHERE x.group_id = g.id), '')`
+	groupByName = `SELECT ` + groupColumns + groupPeople + ` FROM groups g WHERE g.name_key = $2`
+	listGroups  = `SELECT ` + groupColumns + groupPeople + ` FROM groups g ORDER BY g.name_key`
 
 	updateGroup  = `UPDATE groups SET name = $2, name_key = $3, description = $4 WHERE id = $1`
 	demandFactor = `UPDATE groups SET second_factor = $2 WHERE id = $1`
 	deleteGroup  = `DELETE FROM groups WHERE id = $1`
 )
 
-func scanGroup(row scanner, g *accounts.Group) error {
-	err := row.Scan(&g.ID, &g.Name, &g.NameKey, &g.Description, &g.SecondFactor, &g.CreatedAt, &g.Members, (*words)(&g.Permissions))
-	slices.Sort(g.Permissions)
+// scanGroup scans groupColumns, and groupPeople if they are there.
+func scanGroup(row scanner, g *accounts.Group, people bool) error {
+	dest := []any{
+		&g.ID, &g.Name, &g.NameKey, &g.Description, &g.SecondFactor, &g.CreatedAt, (*words)(&g.Permissions),
+		(*lines)(&g.Parents), (*lines)(&g.Children),
+	}
+	if people {
+		dest = append(dest, &g.Members, (*lines)(&g.Managers))
+	}
+	err := row.Scan(dest...)
+	for _, names := range [][]string{g.Permissions, g.Parents, g.Children, g.Managers} {
+		slices.Sort(names)
+	}
+	return err
+}
+
+// lines is a column of names, a line each.
+type lines []string
+
+// Scan implements sql.Scanner.
+func (l *lines) Scan(v any) error {
+	text, err := textOf(v)
+	*l = nil
+	if text != "" {
+		*l = strings.Split(text, "\n")
+	}
 	return err
 }
 
@@ -47,7 +79,7 @@ func (d *DB) GroupByName(ctx context.Context, nameKey string) (*accounts.Group, 
 	var g *accounts.Group
 	err := d.query(ctx, groupByName, func(row scanner) error {
 		g = new(accounts.Group)
-		return scanGroup(row, g)
+		return scanGroup(row, g, true)
 	}, d.now(), nameKey)
 	if err == nil && g == nil {
 		err = accounts.ErrNotFound
@@ -58,13 +90,13 @@ func (d *DB) GroupByName(ctx context.Context, nameKey string) (*accounts.Group, 
 	return g, nil
 }
 
-// ListGroups implements accounts.GroupStore. Members are those whose time has not
+// ListGroups implements accounts.GroupStore. Counted are members whose time has not
 // ended.
 func (d *DB) ListGroups(ctx context.Context) ([]accounts.Group, error) {
 	var groups []accounts.Group
 	err := d.query(ctx, listGroups, func(row scanner) error {
 		var g accounts.Group
-		err := scanGroup(row, &g)
+		err := scanGroup(row, &g, true)
 		groups = append(groups, g)
 		return err
 	}, d.now())

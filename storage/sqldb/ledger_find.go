@@ -15,8 +15,7 @@ const (
 	relayList     = `SELECT name, position FROM relays ORDER BY name`
 	writtenBefore = `SELECT EXISTS (SELECT 1 FROM revocations WHERE position > $1 AND at < $2)`
 
-	auditOf = `SELECT id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, details, request_id, address
-FROM audit WHERE target_kind = $1 AND target_id = $2 AND at BETWEEN $3 AND $4 ORDER BY id`
+	auditOf = `SELECT ` + auditColumns + ` FROM audit WHERE target_kind = $1 AND target_id = $2 AND at BETWEEN $3 AND $4 ORDER BY id`
 )
 
 // RowAt returns the ledger's row at a position, or accounts.ErrNotFound when it
@@ -68,21 +67,9 @@ func (d *DB) WrittenBefore(ctx context.Context, position, before int64) (bool, e
 // AuditOf returns the events about one target between two times, in Unix
 // milliseconds, oldest first.
 func (d *DB) AuditOf(ctx context.Context, kind, target string, from, to int64) ([]AuditEntry, error) {
-	var entries []AuditEntry
-	err := d.query(ctx, auditOf, func(row scanner) error {
-		e, err := scanAudit(row)
-		entries = append(entries, e)
-		return err
-	}, kind, target, from, to)
+	entries, err := d.auditEntries(ctx, auditOf, kind, target, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("read audit events: %w", err)
 	}
 	return entries, nil
-}
-
-func scanAudit(row scanner) (AuditEntry, error) {
-	var e AuditEntry
-	err := row.Scan(&e.ID, &e.At, &e.Actor.Kind, &e.Actor.ID, &e.Actor.Name, &e.Action,
-		&e.TargetKind, &e.TargetID, object{&e.Details}, &e.RequestID, &e.Address)
-	return e, err
 }

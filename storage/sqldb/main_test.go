@@ -2,7 +2,9 @@ package sqldb
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,12 +47,31 @@ func openerOf(url string) opener {
 // sqliteURL returns the URL of a new file with the schema.
 func sqliteURL(t testing.TB) string {
 	t.Helper()
-	url := "sqlite://" + filepath.Join(t.TempDir(), "gatehouse.db")
-	if err := migrate(url); err != nil {
+	content, err := schema()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return url
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite://" + path
 }
+
+// schema is a file that has the schema: making it takes longer than most tests. The
+// tests of other packages have it from sqldbtest, which imports this one.
+var schema = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "gatehouse-schema-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }() // in the folder for temporary files
+	path := filepath.Join(folder, "x.db")
+	if err := migrate("sqlite://" + path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // postgresURL returns the URL of a new database with the schema.
 func postgresURL(t testing.TB) string {

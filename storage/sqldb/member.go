@@ -19,8 +19,7 @@ VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
 
 	members = `SELECT u.sub FROM group_members m JOIN users u ON u.id = m.user_id
 WHERE m.group_id = $1 AND u.sub > $2 ORDER BY u.sub LIMIT $3`
-	groupsOf = `SELECT g.name FROM group_members m JOIN groups g ON g.id = m.group_id
-WHERE m.user_id = $1 AND (m.ends_at = 0 OR m.ends_at > $2) ORDER BY g.name`
+	groupsOf = `WITH RECURSIVE ` + groupsAround1 + ` SELECT g.name FROM around JOIN groups g ON g.id = around.id ORDER BY g.name`
 
 	grantPermission = `INSERT INTO group_permissions (group_id, permission_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	takePermission  = `DELETE FROM group_permissions WHERE group_id = $1 AND permission_id = $2`
@@ -44,7 +43,7 @@ func (d *DB) AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now i
 			return nil
 		}
 		changed = true
-		shortened = runs(was, now) && endsAt != 0 && (was == 0 || endsAt < was)
+		shortened = shortens(was, endsAt, now)
 		_, err = d.exec(ctx, setMemberEnd, userID, groupID, endsAt)
 		return err
 	})
@@ -57,6 +56,11 @@ func (d *DB) AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now i
 // runs reports whether something that ends at a time, or never if it is zero, has
 // not ended.
 func runs(endsAt, now int64) bool { return endsAt == 0 || endsAt > now }
+
+// shortens reports whether an end takes something away from a membership.
+func shortens(was, endsAt, now int64) bool {
+	return runs(was, now) && endsAt != 0 && (was == 0 || endsAt < was)
+}
 
 // RemoveMember implements accounts.MembershipStore.
 func (d *DB) RemoveMember(ctx context.Context, groupID, userID id.ID, now int64) (bool, error) {

@@ -11,11 +11,11 @@ import (
 var _ accounts.PermissionStore = (*DB)(nil)
 
 const (
-	insertPermission = `INSERT INTO permissions (id, api_id, name, description, created_at)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
-	permissionsByName = `SELECT id, api_id, name, description, created_at FROM permissions WHERE name IN strings($1)`
+	insertPermission = `INSERT INTO permissions (id, api_id, name, description, texts, created_at)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`
+	permissionsByName = `SELECT id, api_id, name, description, texts, created_at FROM permissions WHERE name IN strings($1)`
 	// Name and API are what tokens carry: another name is another permission.
-	updatePermission = `UPDATE permissions SET description = $2 WHERE id = $1`
+	updatePermission = `UPDATE permissions SET description = $2, texts = $3 WHERE id = $1`
 	deletePermission = `DELETE FROM permissions WHERE id = $1`
 )
 
@@ -23,7 +23,7 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
 // ErrNotFound.
 func (d *DB) InsertPermission(ctx context.Context, p *accounts.Permission) error {
 	err := d.changing(ctx, func(ctx context.Context) error {
-		return d.inserted(ctx, insertPermission, p.ID, p.APIID, p.Name, p.Description, p.CreatedAt)
+		return d.inserted(ctx, insertPermission, p.ID, p.APIID, p.Name, p.Description, texts(p.Texts), p.CreatedAt)
 	})
 	if err != nil {
 		return fmt.Errorf("insert permission: %w", err)
@@ -36,7 +36,7 @@ func (d *DB) PermissionsByName(ctx context.Context, names []string) (map[string]
 	found := make(map[string]accounts.Permission, len(names))
 	err := d.query(ctx, permissionsByName, func(row scanner) error {
 		var p accounts.Permission
-		err := row.Scan(&p.ID, &p.APIID, &p.Name, &p.Description, &p.CreatedAt)
+		err := row.Scan(&p.ID, &p.APIID, &p.Name, &p.Description, (*texts)(&p.Texts), &p.CreatedAt)
 		found[p.Name] = p
 		return err
 	}, names)
@@ -46,11 +46,11 @@ func (d *DB) PermissionsByName(ctx context.Context, names []string) (map[string]
 	return found, nil
 }
 
-// UpdatePermission implements accounts.PermissionStore; it writes the description
+// UpdatePermission implements accounts.PermissionStore; it writes the descriptions
 // alone.
 func (d *DB) UpdatePermission(ctx context.Context, p *accounts.Permission) error {
 	err := d.changing(ctx, func(ctx context.Context) error {
-		return d.touched(ctx, updatePermission, p.ID, p.Description)
+		return d.touched(ctx, updatePermission, p.ID, p.Description, texts(p.Texts))
 	})
 	if err != nil {
 		return fmt.Errorf("update permission: %w", err)

@@ -19,13 +19,10 @@ JOIN grants g ON g.id = $1
 JOIN users u ON u.id = g.user_id
 LEFT JOIN consents k ON k.user_id = g.user_id AND k.client_id = g.client_id
 WHERE h.id = 1`
-	grantPersonGroups = `(b.name) AS text), '[]')
-  FROM group_members m JOIN groups b ON b.id = m.group_id
-  WHERE m.user_id = u.id AND (m.ends_at = 0 OR m.ends_at > $2))` + grantPersonFrom
 
 	grantPerson         = grantPersonHead + grantPersonFrom
-	grantMemberPostgres = grantPersonHead + `, (SELECT COALESCE(CAST(json_agg` + grantPersonGroups
-	grantMemberSQLite   = grantPersonHead + `, (SELECT COALESCE(CAST(json_group_array` + grantPersonGroups
+	grantMemberPostgres = grantPersonHead + `, ` + namesAroundPostgres + namesAround + grantPersonFrom
+	grantMemberSQLite   = grantPersonHead + `, ` + namesAroundSQLite + namesAround + grantPersonFrom
 )
 
 // GrantPerson implements granting.StandingStore.

@@ -16,19 +16,38 @@ const (
 	audiences = `(SELECT COALESCE(string_agg(` + audienceText + `, '` + "\n" + `'), '') FROM apis a WHERE a.disabled_at = 0 AND a.audience`
 )
 
-// The groups that u is in now, as a memberships column wants them. To PostgreSQL an
+// The groups that u is a member of now, as a memberships column wants them. To PostgreSQL an
 // array of bytes is the cheapest: it has nothing to write out, and no aggregate to run.
 const (
 	membershipsPostgres = `ARRAY(SELECT m.group_id || int8send(m.ends_at)` + membershipsFrom
 	membershipsSQLite   = `(SELECT COALESCE(string_agg(lower(hex(m.group_id)) || printf('%016x', m.ends_at), ''), '')` + membershipsFrom
-	membershipsFrom     = ` FROM group_members m WHERE m.user_id = u.id AND (m.ends_at = 0 OR m.ends_at > $2))`
+	membershipsFrom     = ` FROM group_members m` + running + `)`
+)
+
+// Which groups somebody is in: those of their memberships that have not ended, and
+// those that these are inside. Whoever asks that asks it with these texts, or goes the
+// same edges down from a group and looks for its id among memberships (holdingGroups).
+const (
+	groupsAround  = `around (id) AS (SELECT m.group_id FROM group_members m` + running + upwards + `)`
+	groupsAround1 = `around (id) AS (SELECT m.group_id FROM group_members m` + running1 + upwards + `)`
+	running       = ` WHERE m.user_id = u.id AND (m.ends_at = 0 OR m.ends_at > $2)`
+	running1      = ` WHERE m.user_id = $1 AND (m.ends_at = 0 OR m.ends_at > $2)`
+	upwards       = ` UNION SELECT e.parent_id FROM around JOIN group_children e ON e.child_id = around.id`
+
+	// With the end of the membership by which they are in it.
+	groupsUntil = `around (id, ends_at) AS (SELECT m.group_id, m.ends_at FROM group_members m` + running +
+		` UNION SELECT e.parent_id, around.ends_at FROM around JOIN group_children e ON e.child_id = around.id)`
+
+	// The groups whose members hold p: those that hold it, and those inside them.
+	holdingGroups = `holding (id) AS (SELECT gp.group_id FROM group_permissions gp WHERE gp.permission_id = p.id
+  UNION SELECT e.child_id FROM holding JOIN group_children e ON e.parent_id = holding.id)`
 )
 
 // heldByPerson is what u holds through groups of the permissions in $4, a line for
 // each group that gives one.
-const heldByPerson = `(SELECT COALESCE(string_agg(p.name || '` + "\t" + `' || m.ends_at, '` + "\n" + `'), '')
-  FROM group_members m JOIN group_permissions gp ON gp.group_id = m.group_id JOIN permissions p ON p.id = gp.permission_id
-  WHERE m.user_id = u.id AND (m.ends_at = 0 OR m.ends_at > $2) AND p.name IN strings($4))`
+const heldByPerson = `(WITH RECURSIVE ` + groupsUntil + ` SELECT COALESCE(string_agg(p.name || '` + "\t" + `' || around.ends_at, '` + "\n" + `'), '')
+  FROM around JOIN group_permissions gp ON gp.group_id = around.id JOIN permissions p ON p.id = gp.permission_id
+  WHERE p.name IN strings($4))`
 
 const (
 	sessionStandingHead = `SELECT h.position, h.change, ` + gateSessionColumns + `, ` + gateUserColumns + `, ` + gateConsentColumns + `, `
@@ -75,20 +94,22 @@ WHERE h.id = 1`
 	grantStandingSQLite   = grantStandingHead + membershipsSQLite + grantStandingFrom
 )
 
-// The groups that hold permissions and the APIs that these belong to, and the APIs
+// The groups whose members hold permissions and the APIs that these belong to, and the APIs
 // among resources: enabled ones.
 const audiencesOf = `SELECT h.position, h.change, (SELECT COALESCE(string_agg(p.name || '` + "\t" + `' ||
-    (SELECT COALESCE(string_agg(hexed(gp.group_id), ' '), '') FROM group_permissions gp WHERE gp.permission_id = p.id) || '` + "\t" + `' || ` +
+    (WITH RECURSIVE ` + holdingGroups + ` SELECT COALESCE(string_agg(hexed(holding.id), ' '), '') FROM holding) || '` + "\t" + `' || ` +
 	audienceText + `, '` + "\n" + `'), '')
   FROM permissions p JOIN apis a ON a.id = p.api_id AND a.disabled_at = 0 WHERE p.name IN strings($1)), ` +
 	audiences + ` IN strings($2))
 FROM ledger_head h WHERE h.id = 1`
 
 const (
-	userStandingFrom = `(g.name) AS text), '[]')
-  FROM group_members m JOIN groups g ON g.id = m.group_id
-  WHERE m.user_id = u.id AND (m.ends_at = 0 OR m.ends_at > $2))
-FROM users u WHERE u.sub = $1`
-	userStandingPostgres = `SELECT ` + personColumns + `, (SELECT COALESCE(CAST(json_agg` + userStandingFrom
-	userStandingSQLite   = `SELECT ` + personColumns + `, (SELECT COALESCE(CAST(json_group_array` + userStandingFrom
+	userStandingFrom     = namesAround + ` FROM users u WHERE u.sub = $1`
+	userStandingPostgres = `SELECT ` + personColumns + `, ` + namesAroundPostgres + userStandingFrom
+	userStandingSQLite   = `SELECT ` + personColumns + `, ` + namesAroundSQLite + userStandingFrom
+
+	// The names of the groups that u is in now, as a list.
+	namesAroundPostgres = `(WITH RECURSIVE ` + groupsAround + ` SELECT COALESCE(CAST(json_agg`
+	namesAroundSQLite   = `(WITH RECURSIVE ` + groupsAround + ` SELECT COALESCE(CAST(json_group_array`
+	namesAround         = `(b.name) AS text), '[]') FROM around JOIN groups b ON b.id = around.id)`
 )

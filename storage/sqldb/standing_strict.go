@@ -9,12 +9,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
-const strictGroups = `SELECT h.position, h.change,
-  COALESCE((SELECT string_agg(hexed(g.id), ' ') FROM groups g WHERE g.second_factor), '')
+const strictGroups = `WITH RECURSIVE strict (id) AS (SELECT g.id FROM groups g WHERE g.second_factor
+  UNION SELECT e.child_id FROM strict JOIN group_children e ON e.parent_id = strict.id)
+SELECT h.position, h.change, COALESCE((SELECT string_agg(hexed(strict.id), ' ') FROM strict), '')
 FROM ledger_head h WHERE h.id = 1`
 
-// StrictGroups returns the groups that demand a second factor of their members, with
-// the head of the ledger in the same snapshot.
+// StrictGroups returns the groups whose members need a second factor, because the
+// group or one that it is inside demands it, with the head of the ledger in the same
+// snapshot.
 func (d *DB) StrictGroups(ctx context.Context) ([]id.ID, accounts.Mark, error) {
 	var (
 		mark accounts.Mark

@@ -175,6 +175,28 @@ func (o object) Scan(v any) error {
 	return json.Unmarshal([]byte(text), o.v)
 }
 
+// texts is a column of texts in other languages, kept as a JSON object.
+type texts accounts.Texts
+
+// Value implements driver.Valuer.
+func (t texts) Value() (driver.Value, error) {
+	if len(t) == 0 {
+		return "{}", nil
+	}
+	b, err := json.Marshal(t) // keys in order: the same texts are the same column
+	return string(b), err
+}
+
+// Scan implements sql.Scanner.
+func (t *texts) Scan(v any) error {
+	text, err := textOf(v)
+	*t = nil
+	if err != nil || text == "" || text == "{}" {
+		return err
+	}
+	return json.Unmarshal([]byte(text), (*accounts.Texts)(t))
+}
+
 // textOf returns the text of a column; NULL is empty.
 func textOf(v any) (string, error) {
 	switch t := v.(type) {

@@ -16,19 +16,20 @@ var _ accounts.ImportStore = (*DB)(nil)
 // that does not depend on their number.
 const (
 	importColumns = `INSERT INTO users (id, sub, username, username_key, email, email_key, email_verified, password_hash,
-  name, profile, staff, superuser, banned_at, created_at, updated_at)
+  name, profile, staff, superuser, banned_at, created_at, updated_at, last_sign_in_at, required_actions)
 `
 	importPostgres = importColumns + `SELECT decode(r.id, 'hex'), r.sub, r.username, r.username_key, r.email, r.email_key, r.email_verified, r.password_hash,
-  r.name, r.profile, r.staff, r.superuser, r.banned_at, r.created_at, r.updated_at
+  r.name, r.profile, r.staff, r.superuser, r.banned_at, r.created_at, r.updated_at, r.last_sign_in_at, r.required_actions
 FROM json_to_recordset($1::text::json) AS r (id text, sub text, username text, username_key text, email text, email_key text,
   email_verified boolean, password_hash text, name text, profile text, staff boolean, superuser boolean, banned_at bigint,
-  created_at bigint, updated_at bigint)
+  created_at bigint, updated_at bigint, last_sign_in_at bigint, required_actions text)
 WHERE NOT EXISTS (SELECT 1 FROM clients c WHERE c.client_id = r.sub)
   AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.target_kind = 'user' AND a.target_id = r.sub AND a.action = 'user.delete')
 ON CONFLICT DO NOTHING RETURNING id`
 	importSQLite = importColumns + `SELECT unhex(value ->> 'id'), value ->> 'sub', value ->> 'username', value ->> 'username_key', value ->> 'email',
   value ->> 'email_key', value ->> 'email_verified', value ->> 'password_hash', value ->> 'name', value ->> 'profile',
-  value ->> 'staff', value ->> 'superuser', value ->> 'banned_at', value ->> 'created_at', value ->> 'updated_at'
+  value ->> 'staff', value ->> 'superuser', value ->> 'banned_at', value ->> 'created_at', value ->> 'updated_at',
+  value ->> 'last_sign_in_at', value ->> 'required_actions'
 FROM json_each($1)
 WHERE NOT EXISTS (SELECT 1 FROM clients c WHERE c.client_id = value ->> 'sub')
   AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.target_kind = 'user' AND a.target_id = value ->> 'sub' AND a.action = 'user.delete')
@@ -72,6 +73,8 @@ type importRow struct {
 	BannedAt      int64  `json:"banned_at"`
 	CreatedAt     int64  `json:"created_at"`
 	UpdatedAt     int64  `json:"updated_at"`
+	LastSignInAt  int64  `json:"last_sign_in_at"`
+	Actions       any    `json:"required_actions"` // JSON in a text
 }
 
 // InsertUsers implements accounts.ImportStore. The subs are locked until the
@@ -116,12 +119,17 @@ func importRows(users []accounts.User) (rows string, subs []string, err error) {
 		if err != nil {
 			return "", nil, fmt.Errorf("profile: %w", err)
 		}
+		asked, err := actions(u.RequiredActions).Value()
+		if err != nil {
+			return "", nil, fmt.Errorf("required actions: %w", err)
+		}
 		subs[i] = u.Subject
 		list[i] = importRow{
 			ID: hex.EncodeToString(u.ID[:]), Subject: u.Subject, Username: u.Username, UsernameKey: u.UsernameKey,
 			Email: u.Email, EmailKey: u.EmailKey, EmailVerified: u.EmailVerified, PasswordHash: u.PasswordHash,
 			Name: u.Name, Profile: string(profile), Staff: u.Staff, Superuser: u.Superuser,
 			BannedAt: u.BannedAt, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
+			LastSignInAt: u.LastSignInAt, Actions: asked,
 		}
 	}
 	text, err := json.Marshal(list)

@@ -35,7 +35,8 @@ const (
 	lockName = `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`
 	// Also the sub of somebody who was deleted: apps may still hold it.
 	nameTaken = `SELECT EXISTS (SELECT 1 FROM users WHERE sub = $1) OR EXISTS (SELECT 1 FROM clients WHERE client_id = $1)
-OR EXISTS (SELECT 1 FROM audit WHERE target_kind = 'user' AND target_id = $1 AND action = 'user.delete')`
+OR EXISTS (SELECT 1 FROM audit WHERE target_kind = 'user' AND target_id = $1 AND action = 'user.delete')
+OR EXISTS (SELECT 1 FROM audit_gone WHERE sub = $1)`
 )
 
 // reserveName makes sure that a name is neither a user's sub nor a client's id,

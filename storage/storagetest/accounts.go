@@ -16,6 +16,11 @@ type Identity interface {
 	accounts.UserLister
 	accounts.GroupStore
 	accounts.MembershipStore
+	accounts.CrowdStore
+	accounts.NestingStore
+	accounts.ManagerStore
+	accounts.PermissionSetStore
+	accounts.SetHoldingStore
 	accounts.APIStore
 	accounts.PermissionStore
 	accounts.ClientStore
@@ -42,6 +47,11 @@ func Accounts(t *testing.T, open func(t *testing.T) Identity) {
 		"Membership":        membership,
 		"MembershipEnds":    membershipEnds,
 		"GroupPermissions":  groupPermissions,
+		"Nesting":           nestingKept,
+		"Holdings":          holdingsKept,
+		"Managers":          managersKept,
+		"Crowds":            crowds,
+		"PermissionSets":    permissionSets,
 		"API":               apiKept,
 		"Permission":        permissionKept,
 		"Client":            clientKept,

@@ -29,8 +29,15 @@ func fullClient(clientID string) *accounts.Client {
 		OptionalScopes: []string{"posts:add"}, VisibleGroups: []string{"The Editors", "*"},
 		HomeURI: "https://a.example", LogoURI: "https://a.example/l", PolicyURI: "https://a.example/p",
 		TermsURI: "https://a.example/t", IDTokenAlgorithm: "ES256", FirstParty: true, RequirePKCE: true,
-		RequirePAR: true, RotateRefresh: true, RequiredACR: accounts.ACRTwoFactors, TokenEndpointAudience: true, AccessTokenLifetime: 1,
+		RequirePAR: true, RotateRefresh: true, RequiredACR: accounts.ACRTwoFactors, Texts: clientTexts(), TokenEndpointAudience: true, AccessTokenLifetime: 1,
 		IDTokenLifetime: 2, RefreshIdle: 3, RefreshAbsolute: 4, Demo: true, DisabledAt: 5, CreatedAt: 6, UpdatedAt: 7,
+	}
+}
+
+func clientTexts() accounts.Texts {
+	return accounts.Texts{
+		"de":    {Name: `Eine "App" \ <größer>`, PolicyURI: "https://a.example/p?x=1&l=de"},
+		"pt-BR": {TermsURI: "https://a.example/termos"},
 	}
 }
 
@@ -80,6 +87,9 @@ func clientUpdate(t *testing.T, s Identity) {
 	change := *want
 	change.ValidFrom, change.CreatedAt, change.ClientID = 99, 77, "another" // none of them is written
 	must(t, s.UpdateClient(ctx, &change))
+	wantClient(t, s, want)
+	want.Texts = nil
+	must(t, s.UpdateClient(ctx, want))
 	wantClient(t, s, want)
 	wantError(t, s.UpdateClient(ctx, plainClient("nobody")), accounts.ErrNotFound)
 }

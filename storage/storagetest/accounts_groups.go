@@ -179,6 +179,7 @@ func apiKept(t *testing.T, s Identity) {
 	a := &accounts.API{
 		ID: id.New(), Audience: "https://posts.example", Name: "Posts", TokenLifetime: 60_000,
 		TokenAlgorithm: "EdDSA", AuthenticationClaims: true, DisabledAt: 9, CreatedAt: 1, UpdatedAt: 2,
+		Texts: accounts.Texts{"de": {Name: "Beiträge"}, "zh-Hant": {Name: "貼文"}},
 	}
 	must(t, s.InsertAPI(ctx, a))
 	again := *a
@@ -186,6 +187,9 @@ func apiKept(t *testing.T, s Identity) {
 	wantError(t, s.InsertAPI(ctx, &again), accounts.ErrConflict)
 	for _, name := range []string{"posts:b", "posts:a"} {
 		p := accounts.Permission{ID: id.New(), APIID: a.ID, Name: name, Description: "Can", CreatedAt: 3}
+		if name == "posts:a" {
+			p.Texts = accounts.Texts{"de": {Description: "Kann"}}
+		}
 		must(t, s.InsertPermission(ctx, &p))
 		a.Permissions = append([]accounts.Permission{p}, a.Permissions...)
 	}
@@ -205,6 +209,7 @@ func apiKept(t *testing.T, s Identity) {
 		t.Error(diff)
 	}
 	a.Name, a.TokenLifetime, a.TokenAlgorithm, a.AuthenticationClaims, a.DisabledAt, a.UpdatedAt = "P", 1, "", false, 0, 7
+	a.Texts = accounts.Texts{"fr": {Name: "Billets"}}
 	must(t, s.UpdateAPI(ctx, a))
 	got, err = s.APIByAudience(ctx, a.Audience)
 	must(t, err)
@@ -239,11 +244,14 @@ func permissionKept(t *testing.T, s Identity) {
 	wantError(t, s.InsertPermission(ctx, &orphan), accounts.ErrNotFound)
 	change := p["a:x"]
 	change.Description = "Can do more"
-	must(t, s.UpdatePermission(ctx, &change))
-	got, err = s.PermissionsByName(ctx, []string{"a:x"})
-	must(t, err)
-	if diff := cmp.Diff(change, got["a:x"]); diff != "" {
-		t.Error(diff)
+	for _, texts := range []accounts.Texts{{"de": {Description: "Kann mehr"}}, nil} {
+		change.Texts = texts
+		must(t, s.UpdatePermission(ctx, &change))
+		got, err = s.PermissionsByName(ctx, []string{"a:x"})
+		must(t, err)
+		if diff := cmp.Diff(change, got["a:x"]); diff != "" {
+			t.Error(diff)
+		}
 	}
 	must(t, s.DeletePermission(ctx, change.ID))
 	wantError(t, s.DeletePermission(ctx, change.ID), accounts.ErrNotFound)

@@ -91,7 +91,7 @@ func (w *World) AddUser(tb testing.TB, name string) *accounts.User {
 func (w *World) AddClient(tb testing.TB, clientID string) *accounts.Client {
 	tb.Helper()
 	c := &accounts.Client{
-		ID: id.New(), ClientID: clientID, Name: clientID, Type: accounts.WebClient, AuthMethod: accounts.AuthSecret,
+		ID: id.New(), ClientID: clientID, Name: clientID, Texts: accounts.Texts{"de": {Name: "Die App " + clientID}}, Type: accounts.WebClient, AuthMethod: accounts.AuthSecret,
 		GrantTypes: []string{"authorization_code", "refresh_token"}, RedirectURIs: []string{"https://app.example/cb"},
 		Scopes: []string{"openid"}, IDTokenAlgorithm: "RS256", CreatedAt: w.At, UpdatedAt: w.At,
 	}

@@ -17,17 +17,29 @@ for (const reveal of document.querySelectorAll(".reveal button")) {
   field.form.addEventListener("submit", () => show(false));
 }
 
-// Copy the reference of a failure.
-const copy = document.querySelector("[data-copy]");
-if (copy && navigator.clipboard) {
-  copy.hidden = false;
-  copy.addEventListener("click", async () => {
-    const said = copy.nextElementSibling;
-    try {
-      await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
-      said.textContent = said.dataset.copied;
-    } catch {
-      said.textContent = "";
+// Copy the reference of a failure, or a setting.
+if (navigator.clipboard) {
+  for (const copy of document.querySelectorAll("[data-copy]")) {
+    copy.hidden = false;
+    copy.addEventListener("click", async () => {
+      const said = copy.nextElementSibling;
+      try {
+        await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
+        said.textContent = said.dataset.copied;
+      } catch {
+        said.textContent = "";
+      }
+    });
+  }
+}
+
+// The key "/" begins a search.
+const search = document.getElementById("q");
+if (search) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("input, select, textarea")) {
+      event.preventDefault();
+      search.focus();
     }
   });
 }

@@ -98,6 +98,9 @@ if (window.PublicKeyCredential) {
   form.hidden = false;
   const needs = form.querySelector("[data-needs]");
   if (needs) needs.hidden = true;
+  // Tells the form of the password that a passkey can be kept here, and so be offered.
+  const able = document.querySelector("[data-able]");
+  if (able) PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable().then((yes) => { able.value = yes ? "1" : ""; }, () => {});
   const { unknown, rp } = form.dataset;
   if (unknown) PublicKeyCredential.signalUnknownCredential?.({ rpId: rp, credentialId: unknown }).catch(() => {});
   offer();

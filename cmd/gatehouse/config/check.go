@@ -167,6 +167,9 @@ func (c *Config) check() error {
 	if err := c.checkPeople(); err != nil {
 		return err
 	}
+	if err := c.checkAudit(); err != nil {
+		return err
+	}
 	return c.checkTLS()
 }
 

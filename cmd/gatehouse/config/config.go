@@ -56,6 +56,8 @@ type Config struct {
 	People People
 	// Mail is how people are told.
 	Mail Mail
+	// Audit is about the audit log.
+	Audit Audit
 	// Guard is for `gatehouse guard` alone.
 	Guard Guard
 }
@@ -87,6 +89,7 @@ type Flags struct {
 	BrandFlags  `embed:""`
 	PeopleFlags `embed:""`
 	MailFlags   `embed:""`
+	AuditFlags  `embed:""`
 
 	// Guard is what the command guard was given.
 	Guard GuardFlags `kong:"-"`

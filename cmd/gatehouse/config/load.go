@@ -76,7 +76,7 @@ func settings(f Flags) []setting {
 			apply: oneOf(func(c *Config) *string { return &c.Guard.Login }, "required", "optional"),
 		},
 		{name: "guard_keep_token", flag: f.Guard.keepToken(), apply: (*Config).setGuardKeepToken},
-	}, brandSettings(f.BrandFlags), peopleSettings(f.PeopleFlags), mailSettings(f.MailFlags))
+	}, brandSettings(f.BrandFlags), peopleSettings(f.PeopleFlags), mailSettings(f.MailFlags), auditSettings(f.AuditFlags))
 }
 
 // layer is one source of settings: name to value, and how it calls a name.

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/gatehouse-id/gatehouse/internal/passkey"
 )
 
 // How people come to an account (People.SignUp).
@@ -38,6 +40,9 @@ type People struct {
 	BreachURL *url.URL
 	// SuperuserSecondFactor demands a second factor of superusers and staff.
 	SuperuserSecondFactor bool
+	// PasskeyRPID is the domain that passkeys belong to, lower case; empty for the
+	// issuer's host.
+	PasskeyRPID string
 }
 
 // PeopleFlags are the same as the command line gives them.
@@ -51,6 +56,7 @@ type PeopleFlags struct {
 	PasswordMinLength     string `name:"password-min-length" placeholder:"N" group:"settings" help:"Characters of a new password at least (8)."`
 	BreachURL             string `name:"breach-url" placeholder:"URL" group:"settings" help:"Range API that tells whether a password is known from a breach, such as https://api.pwnedpasswords.com/range/ (none)."`
 	SuperuserSecondFactor string `name:"superuser-second-factor" placeholder:"BOOL" group:"settings" help:"Whether superusers and staff need a second factor (false)."`
+	PasskeyRPID           string `name:"passkey-rp-id" placeholder:"DOMAIN" group:"settings" help:"Domain that passkeys belong to, the issuer's host or one above it; another one later makes all passkeys useless (the issuer's host)."`
 }
 
 func peopleSettings(f PeopleFlags) []setting {
@@ -70,6 +76,10 @@ func peopleSettings(f PeopleFlags) []setting {
 			name: "superuser_second_factor", flag: f.SuperuserSecondFactor,
 			apply: yesOrNo(func(c *Config) *bool { return &c.People.SuperuserSecondFactor }),
 		},
+		{name: "passkey_rp_id", flag: f.PasskeyRPID, apply: func(c *Config, v string) error {
+			c.People.PasskeyRPID = strings.ToLower(v)
+			return nil
+		}},
 	}
 }
 
@@ -125,6 +135,11 @@ func (c *Config) checkPeople() error {
 		return errors.New("sign_up_domains is given, and sign_up is not domain: people of all domains would be treated alike")
 	case p.TermsVersion != "" && p.TermsURL == nil:
 		return errors.New("terms_version is given without terms_url: people must be able to read what they accept")
+	}
+	if id := c.People.PasskeyRPID; id != "" && c.IssuerGiven {
+		if err := passkey.CheckRelyingParty(c.Issuer, id); err != nil {
+			return fmt.Errorf("passkey_rp_id: %w", err)
+		}
 	}
 	return nil
 }

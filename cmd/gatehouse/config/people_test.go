@@ -23,6 +23,10 @@ func TestPeople(t *testing.T) {
 		"short passwords":          {[]string{"GATEHOUSE_PASSWORD_MIN_LENGTH=7"}, "from 8 to 64"},
 		"breach service":           {[]string{"GATEHOUSE_BREACH_URL=https://example.org/range/"}, ""},
 		"breach service of a user": {[]string{"GATEHOUSE_BREACH_URL=https://a:b@example.org/range/"}, "breach_url"},
+		"passkeys of a domain":     {[]string{"GATEHOUSE_ISSUER=https://id.example.org", "GATEHOUSE_PASSKEY_RP_ID=Example.org"}, ""},
+		"passkeys of all domains":  {[]string{"GATEHOUSE_ISSUER=https://id.example.org", "GATEHOUSE_PASSKEY_RP_ID=org"}, "passkey_rp_id"},
+		"passkeys of another":      {[]string{"GATEHOUSE_ISSUER=https://id.example.org", "GATEHOUSE_PASSKEY_RP_ID=example.com"}, "passkey_rp_id"},
+		"passkeys, no issuer told": {[]string{"GATEHOUSE_PASSKEY_RP_ID=example.org"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := Load(Flags{}, test.env)

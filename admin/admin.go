@@ -1,0 +1,49 @@
+package admin
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+)
+
+// Admin has the operations. Its fields are what they work on.
+type Admin struct {
+	Users    *accounts.Users
+	Sessions *accounts.Sessions
+	Consents *accounts.Consents
+	Groups   *accounts.Groups
+	APIs     *accounts.APIs
+	Clients  *accounts.Clients
+
+	Factors     *accounts.Factors
+	Deletion    *accounts.Deletion
+	Invites     *accounts.Invites
+	SignInLinks *accounts.MailCodes
+
+	Sets        *accounts.PermissionSets
+	Connections *accounts.Connections
+	Tokens      *accounts.Tokens
+	Keeper      KeyKeeper
+
+	// What the lists and the decisions about other objects than users are read from.
+	Lists      ListStore
+	Reach      GroupStore
+	KeyRecords KeyStore
+	Ledger     LedgerStore
+	Audit      AuditReader
+	Activity   ActivityStore
+	Probes     []Probe // what else the deployment stands on, for its status
+
+	// Refusals are the redirect URIs that clients were refused.
+	Refusals *accounts.Refusals
+
+	// Callers reads what the target of an operation holds, as it does for callers.
+	Callers   CallerStore
+	UserPages UserPages
+
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+func (a *Admin) now() int64 { return a.Now().UnixMilli() }

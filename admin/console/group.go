@@ -1,0 +1,311 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/templates"
+)
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+// group is the page of one group. Its managers, who may not read groups, see its
+// members alone.
+func (h *Handler) group(v *visit) {
+	if !v.may(accounts.AdminGroupsRead) {
+		h.managed(v)
+		return
+	}
+	ctx := v.r.Context()
+	g, err := h.Admin.Group(ctx, v.caller, v.object())
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	holds, err := h.Admin.GroupHolds(ctx, v.caller, g.Name)
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	given, err := h.groupPermissions(ctx, v, g, holds)
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	members, err := h.groupMembers(ctx, v, g.Name)
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	c := templates.Console{
+		Heading: templates.Named(g.Name), Lead: templates.Named(g.Description), Trail: v.groupTrail(),
+		Blocks: append([]templates.ConsoleBlock{{Facts: v.groupFacts(g)}}, append(given, members...)...),
+	}
+	if v.may(accounts.AdminGroupsWrite) {
+		c.Blocks = append(c.Blocks, v.groupForms(g)...)
+	}
+	v.show(c)
+}
+
+func (h *Handler) managed(v *visit) {
+	members, err := h.groupMembers(v.r.Context(), v, v.object())
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	v.show(templates.Console{Heading: templates.Named(v.object()), Lead: templates.Say("console.group.managed"), Blocks: members})
+}
+
+func (v *visit) groupFacts(g *accounts.Group) []templates.ConsoleFact {
+	names := func(list []string) templates.ConsoleCell {
+		cell := templates.ConsoleCell{}
+		for _, n := range list {
+			cell.Links = append(cell.Links, templates.ConsoleLink{Said: templates.Named(n), URL: v.to("groups/show", n)})
+		}
+		if len(list) == 0 {
+			cell.Said = templates.Named("–")
+		}
+		return cell
+	}
+	managers := templates.ConsoleCell{}
+	for _, m := range g.Managers {
+		managers.Links = append(managers.Links, templates.ConsoleLink{Said: templates.Named(m), URL: v.to("users/show", m)})
+	}
+	if len(g.Managers) == 0 {
+		managers.Said = templates.Named("–")
+	}
+	list := []templates.ConsoleFact{
+		{Name: templates.Say("console.group.parents"), Cell: names(g.Parents)},
+		{Name: templates.Say("console.group.children"), Cell: names(g.Children)},
+		{Name: templates.Say("console.group.managers"), Cell: managers},
+	}
+	if g.SecondFactor {
+		list = append(list, templates.ConsoleFact{Name: templates.Say("console.group.rule"), Cell: templates.ConsoleCell{Said: templates.Say("console.group.strict")}})
+	}
+	return list
+}
+
+// groupPermissions are two lists: what the group holds, and what could be given to it.
+func (h *Handler) groupPermissions(ctx context.Context, v *visit, g *accounts.Group, holds []string) ([]templates.ConsoleBlock, error) {
+	descriptions := map[string]string{}
+	var offered []accounts.Permission
+	if v.may(accounts.AdminAPIsRead) {
+		apis, err := h.Admin.ListAPIs(ctx, v.caller, "", "", admin.MaxPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range apis {
+			for _, p := range a.Permissions {
+				descriptions[p.Name] = p.Description
+				if !contains(g.Permissions, p.Name) && matches(p, v.query.Get("q")) {
+					offered = append(offered, p)
+				}
+			}
+		}
+	}
+	write := v.may(accounts.AdminGroupsWrite)
+	columns := []templates.Said{templates.Say("console.permission"), templates.Say("console.actions")}
+	held := &templates.ConsoleTable{Columns: columns, Empty: templates.Say("console.group.holds_nothing")}
+	for _, name := range holds {
+		row := permissionCell(name, descriptions[name])
+		act := templates.ConsoleCell{}
+		switch {
+		case !contains(g.Permissions, name):
+			row.Badges = []templates.ConsoleBadge{{Said: templates.Say("console.group.inherits")}}
+		case write:
+			act.Buttons = []templates.ConsoleButton{{Name: "take", Value: name, Said: templates.Say("console.group.take"), Label: templates.Say("console.group.take_named", "Name", named(name, descriptions[name]))}}
+		}
+		held.Rows = append(held.Rows, []templates.ConsoleCell{row, act})
+	}
+	blocks := []templates.ConsoleBlock{{ID: "permissions", Heading: templates.Say("console.group.permissions"), Table: held}}
+	if !write {
+		return blocks, nil
+	}
+	offer := &templates.ConsoleTable{Columns: columns, Empty: templates.Say("console.group.none_offered")}
+	for _, p := range offered[:min(len(offered), shown)] {
+		offer.Rows = append(offer.Rows, []templates.ConsoleCell{permissionCell(p.Name, p.Description), {Buttons: []templates.ConsoleButton{{
+			Name: "give", Value: p.Name, Said: templates.Say("console.group.give"), Label: templates.Say("console.group.give_named", "Name", named(p.Name, p.Description)),
+		}}}})
+	}
+	return append(blocks, templates.ConsoleBlock{
+		ID: "offered", Heading: templates.Say("console.group.offered"), Note: templates.Say("console.group.offered_note"), Table: offer,
+	}), nil
+}
+
+func matches(p accounts.Permission, text string) bool {
+	text = strings.ToLower(text)
+	return text == "" || strings.Contains(strings.ToLower(p.Name), text) || strings.Contains(strings.ToLower(p.Description), text)
+}
+
+func permissionCell(name, description string) templates.ConsoleCell {
+	if description == "" {
+		return templates.ConsoleCell{Said: templates.Named(name)}
+	}
+	return templates.ConsoleCell{Said: templates.Named(description), Small: templates.Named(name)}
+}
+
+func named(name, description string) string {
+	if description == "" {
+		return name
+	}
+	return description
+}
+
+func (h *Handler) groupMembers(ctx context.Context, v *visit, name string) ([]templates.ConsoleBlock, error) {
+	after, _ := id.Parse(v.query.Get("after")) // what is no id begins at the first
+	list, err := h.Admin.Members(ctx, v.caller, name, after, shown)
+	if err != nil {
+		return nil, err
+	}
+	table := &templates.ConsoleTable{
+		Columns: []templates.Said{templates.Say("console.user.username"), templates.Say("console.user.until"), templates.Say("console.actions")},
+		Empty:   templates.Say("console.group.no_members"),
+	}
+	for i := range list {
+		m := &list[i]
+		who := templates.ConsoleCell{Said: templates.Named(m.Username), Small: templates.Named(m.Name)}
+		if v.may(accounts.AdminUsersRead) {
+			who.URL = v.to("users/show", m.Subject)
+		}
+		table.Rows = append(table.Rows, []templates.ConsoleCell{who, {At: v.instant(m.EndsAt)}, {Buttons: []templates.ConsoleButton{{
+			Name: "remove", Value: m.Subject, Said: templates.Say("console.group.remove"), Label: templates.Say("console.group.remove_named", "Name", m.Username),
+		}}}})
+	}
+	if len(list) == shown {
+		table.NextURL = v.again(map[string]string{"after": list[len(list)-1].UserID.String()})
+	}
+	if !after.IsZero() {
+		table.FirstURL = v.again(nil)
+	}
+	return []templates.ConsoleBlock{
+		{ID: "members", Heading: templates.Say("console.group.members"), Table: table},
+		{Form: &templates.ConsoleForm{
+			Hidden: []templates.Field{{Name: "action", Value: "add"}}, Submit: templates.Say("console.group.add"),
+			Fields: []templates.ConsoleField{
+				{Name: "who", Said: templates.Say("console.group.who"), Hint: templates.Say("console.group.who_hint"), Value: v.form.Get("who")},
+				{Name: "until", Kind: "date", Said: templates.Say("console.user.until"), Hint: templates.Say("console.group.until_hint"), Optional: true, Value: v.form.Get("until")},
+			},
+		}},
+	}, nil
+}
+
+func (v *visit) groupForms(g *accounts.Group) []templates.ConsoleBlock {
+	hidden := func(action string) []templates.Field { return []templates.Field{{Name: "action", Value: action}} }
+	return []templates.ConsoleBlock{
+		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.edit"), Folded: true, Hidden: hidden("edit"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
+			{Name: "description", Said: templates.Say("console.group.about"), Optional: true, Value: g.Description},
+			{Name: "strict", Kind: "checkbox", Said: templates.Say("console.group.strict"), Hint: templates.Say("console.group.strict_hint"), Checked: g.SecondFactor},
+		}}},
+		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.nest"), Folded: true, Hidden: hidden("nest"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
+			{Name: "child", Said: templates.Say("console.group.child"), Hint: templates.Say("console.group.child_hint")},
+			{Name: "out", Kind: "checkbox", Said: templates.Say("console.group.child_out")},
+		}}},
+		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.manage"), Folded: true, Hidden: hidden("manage"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
+			{Name: "manager", Said: templates.Say("console.group.who"), Hint: templates.Say("console.group.manager_hint")},
+			{Name: "out", Value: "manager", Kind: "checkbox", Said: templates.Say("console.group.manager_out")},
+		}}},
+		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.delete"), Folded: true, Hidden: hidden("delete"), Submit: templates.Say("console.group.delete"), Tone: templates.ToneBad, Fields: []templates.ConsoleField{
+			{Name: "confirm", Said: templates.Say("console.confirm_name")},
+		}}},
+	}
+}
+
+// changeGroup carries out what the forms of a group's page ask for.
+func (h *Handler) changeGroup(v *visit) {
+	ctx, name := v.r.Context(), v.object()
+	switch {
+	case v.form.Has("give"):
+		v.after("given", h.Admin.GivePermission(ctx, v.caller, name, v.form.Get("give")), h.group)
+	case v.form.Has("take"):
+		v.after("taken", h.Admin.TakePermission(ctx, v.caller, name, v.form.Get("take")), h.group)
+	case v.form.Has("remove"):
+		_, err := h.Admin.RemoveMembers(ctx, v.caller, name, []string{v.form.Get("remove")})
+		v.after("removed", err, h.group)
+	default:
+		h.reformGroup(v)
+	}
+}
+
+func (h *Handler) reformGroup(v *visit) {
+	ctx, name := v.r.Context(), v.object()
+	out := v.form.Get("out") != ""
+	switch v.form.Get("action") {
+	case "add":
+		v.after("added", h.addMember(v), h.group)
+	case "edit":
+		description, strict := v.value("description"), v.form.Get("strict") != ""
+		_, err := h.Admin.UpdateGroup(ctx, v.caller, name, admin.GroupChange{Description: &description, SecondFactor: &strict}, func(*accounts.Group) error { return nil })
+		v.after("saved", err, h.group)
+	case "nest":
+		change := h.Admin.AddChild
+		if out {
+			change = h.Admin.RemoveChild
+		}
+		v.after("saved", change(ctx, v.caller, name, v.value("child")), h.group)
+	case "manage":
+		change := h.Admin.AddManager
+		if out {
+			change = h.Admin.RemoveManager
+		}
+		sub, err := h.subjectOf(v, v.value("manager"))
+		if err == nil {
+			err = change(ctx, v.caller, name, sub)
+		}
+		v.after("saved", err, h.group)
+	case "delete":
+		h.deleteGroup(v)
+	default:
+		v.unknown()
+	}
+}
+
+func (h *Handler) deleteGroup(v *visit) {
+	err := error(admin.ErrUnconfirmed)
+	if strings.EqualFold(v.value("confirm"), v.object()) {
+		err = h.Admin.DeleteGroup(v.r.Context(), v.caller, v.object())
+	}
+	if err != nil {
+		v.wrong(err, h.group)
+		return
+	}
+	v.Redirect(v.w, v.here("groups")+"?done=deleted")
+}
+
+// addMember puts somebody into a group, to the end of a day if one is given.
+func (h *Handler) addMember(v *visit) error {
+	var endsAt int64
+	if text := v.value("until"); text != "" {
+		day, err := time.ParseInLocation(time.DateOnly, text, v.instant(1).Location())
+		if err != nil {
+			return &admin.Field{Name: "until", Err: accounts.ErrInvalid}
+		}
+		endsAt = day.AddDate(0, 0, 1).UnixMilli()
+		if endsAt <= h.Now().UnixMilli() {
+			return &admin.Field{Name: "until", Err: accounts.ErrInvalid}
+		}
+	}
+	sub, err := h.subjectOf(v, v.value("who"))
+	if err != nil {
+		return err
+	}
+	_, err = h.Admin.AddMembers(v.r.Context(), v.caller, v.object(), []string{sub}, endsAt)
+	return err
+}
+
+// subjectOf finds somebody by username or address, or takes what is typed as a sub. A
+// manager learns no more by it than by the answer to a member who is added.
+func (h *Handler) subjectOf(v *visit, name string) (string, error) {
+	if name == "" {
+		return "", accounts.ErrNotFound
+	}
+	u, err := h.Admin.Users.Find(v.r.Context(), name)
+	if err != nil {
+		return "", err
+	}
+	return u.Subject, nil
+}

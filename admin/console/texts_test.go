@@ -1,0 +1,102 @@
+package console
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/provider/keys"
+)
+
+// builtKeys are the messages whose keys are put together, by their beginning.
+func builtKeys() map[string][]string {
+	var actions, types []string
+	for _, a := range accounts.Actions() {
+		actions = append(actions, string(a))
+	}
+	for _, k := range kinds() {
+		types = append(types, string(k))
+	}
+	all := append(slices.Clone(types), string(accounts.ResourceClient))
+	return map[string][]string{
+		"console.done.":                 outcomes(),
+		"console.required.":             actions,
+		"console.client.choose_":        types,
+		"console.client.type_":          all,
+		"console.client.redirect_hint_": all,
+		"console.key.state_":            {string(keys.Next), string(keys.Active), string(keys.Retiring)},
+		"console.refused.other_":        differs(),
+		"console.user.do.":              {"ban", "unban", "delete", "undelete", "staff", "unstaff", "superuser", "unsuperuser", "link", "factors"},
+		"console.user.":                 {"username", "email", "name"},
+	}
+}
+
+// TestTexts: what the console says stands in the catalog, and nothing else does. The
+// catalogs of other languages are held to the English one by package templates.
+func TestTexts(t *testing.T) {
+	named := map[string]bool{}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := regexp.MustCompile(`"(console\.[a-z_0-9.]+)"`)
+	built := builtKeys()
+	for _, file := range append(files, "../../templates/html/console.html") {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range key.FindAllStringSubmatch(string(text), -1) {
+			ends, parts := built[m[1]]
+			if !parts {
+				named[m[1]] = true
+			}
+			for _, end := range ends {
+				named[m[1]+end] = true
+			}
+		}
+	}
+	var catalog map[string]any
+	if _, err := toml.DecodeFile("../../templates/locales/en/console.toml", &catalog); err != nil {
+		t.Fatal(err)
+	}
+	written := map[string]bool{}
+	messages("", catalog, written)
+	for k := range named {
+		if !written[k] {
+			t.Errorf("%s is said but not in the catalog", k)
+		}
+	}
+	for k := range written {
+		if !named[k] && !strings.HasPrefix(k, "console.area.") {
+			t.Errorf("%s is in the catalog but never said", k)
+		}
+	}
+	if len(named) < 150 {
+		t.Errorf("only %d messages were found", len(named))
+	}
+}
+
+func messages(at string, table map[string]any, found map[string]bool) {
+	for name, value := range table {
+		key := strings.TrimPrefix(at+"."+name, ".")
+		inner, isTable := value.(map[string]any)
+		switch {
+		case !isTable:
+			found[key] = true
+		case inner["other"] != nil: // plural forms
+			found[key] = true
+		default:
+			messages(key, inner, found)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/auditlog"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/revocation"
+	"github.com/gatehouse-id/gatehouse/revocation/feed"
+)
+
+// LedgerStore reads the ledger, and what resource servers have told of it.
+type LedgerStore interface {
+	Head(ctx context.Context) (revocation.Head, error)
+	// RowAt returns accounts.ErrNotFound for a row that was dropped or never written.
+	RowAt(ctx context.Context, position int64) (revocation.Row, error)
+	ListFollowers(ctx context.Context) ([]feed.Applied, error)
+	Acknowledged(ctx context.Context, position int64) ([]feed.Acknowledgement, error)
+	// AuditOf returns the events about one target between two times, in Unix
+	// milliseconds.
+	AuditOf(ctx context.Context, kind, target string, from, to int64) ([]auditlog.Entry, error)
+}
+
+// Revocation is a row of the ledger and how many of the resource servers that it
+// concerns, and that are heard of, have applied it.
+type Revocation struct {
+	revocation.Row
+	Concerned, Applied int
+}
+
+// ListRevocations returns a page of the ledger, newest first. Errors: *Forbidden.
+func (a *Admin) ListRevocations(ctx context.Context, c *Caller, q RevocationQuery) ([]Revocation, error) {
+	if err := c.need(accounts.AdminRevocationsRead); err != nil {
+		return nil, err
+	}
+	rows, err := a.Lists.ListedRevocations(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	followers, err := a.followers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Revocation, len(rows))
+	for i, row := range rows {
+		list[i] = Revocation{Row: row}
+		for _, f := range followers {
+			if row.Audience != "" && row.Audience != f.Audience || f.Silent {
+				continue
+			}
+			list[i].Concerned++
+			if f.Position >= row.Position {
+				list[i].Applied++
+			}
+		}
+	}
+	return list, nil
+}
+
+// Receipt is what one instance of a resource server has told of a revocation.
+type Receipt struct {
+	Follower
+	AcknowledgedAt int64 // of its first report that it has it, Unix milliseconds; zero without one
+}
+
+// Explained is a row of the ledger with all that is known of it.
+type Explained struct {
+	Revocation
+	Events   []auditlog.Entry // of its cause, for those who may read the audit log
+	Receipts []Receipt
+}
+
+// eventBefore is how long before its row the event of a cause may be: it has the time
+// of its statement, the row that of the commit.
+const eventBefore = 2_000
+
+// Revocation returns one row of the ledger with its receipts. Errors: *Forbidden,
+// accounts.ErrNotFound when no token needs it any more.
+func (a *Admin) Revocation(ctx context.Context, c *Caller, position int64) (*Explained, error) {
+	if err := c.need(accounts.AdminRevocationsRead); err != nil {
+		return nil, err
+	}
+	row, err := a.Ledger.RowAt(ctx, position)
+	if err != nil {
+		return nil, err
+	}
+	e := &Explained{Revocation: Revocation{Row: row}}
+	if c.May(accounts.AdminAuditRead) {
+		kind := string(row.Kind)
+		if row.Kind == revocation.Membership {
+			kind = "user"
+		}
+		if e.Events, err = a.Ledger.AuditOf(ctx, kind, row.Key, row.At-eventBefore, row.At); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.receipts(ctx, e); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (a *Admin) receipts(ctx context.Context, e *Explained) error {
+	followers, err := a.followers(ctx)
+	if err != nil {
+		return err
+	}
+	acknowledged, err := a.Ledger.Acknowledged(ctx, e.Position)
+	if err != nil {
+		return err
+	}
+	first := make(map[[2]string]int64, len(acknowledged))
+	for _, one := range acknowledged {
+		first[[2]string{one.ClientID, one.Instance}] = one.FirstAt
+	}
+	for _, f := range followers {
+		if e.Audience != "" && e.Audience != f.Audience {
+			continue
+		}
+		r := Receipt{Follower: f, AcknowledgedAt: first[[2]string{f.ClientID, f.Instance}]}
+		e.Receipts = append(e.Receipts, r)
+		if !f.Silent {
+			e.Concerned++
+			if r.AcknowledgedAt != 0 {
+				e.Applied++
+			}
+		}
+	}
+	return nil
+}
+
+// Revoke is a wish to revoke: everything of the kind's key. Confirm repeats the key of
+// a user or client, and is "all" for the kind all.
+type Revoke struct {
+	Kind    revocation.Kind
+	Key     string
+	Confirm string
+	Reason  string // for the kind all, which nothing else explains
+}
+
+// Revoke ends a session, a grant, all of a user or a client, or makes every access
+// token of the deployment refresh, which only superusers may. Errors: *Forbidden,
+// ErrSuperior, ErrSuperuserOnly, ErrUnconfirmed, accounts.ErrNotFound,
+// accounts.ErrInvalid.
+func (a *Admin) Revoke(ctx context.Context, c *Caller, r Revoke) error {
+	if err := c.need(accounts.AdminRevocationsWrite); err != nil {
+		return err
+	}
+	switch r.Kind {
+	case revocation.Session, revocation.Grant:
+		key, err := id.Parse(r.Key)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.Kind, accounts.ErrNotFound)
+		}
+		if r.Kind == revocation.Session {
+			return a.endSession(ctx, c, key)
+		}
+		return a.endGrant(ctx, c, key)
+	case revocation.User:
+		return a.revokeUser(ctx, c, r)
+	case revocation.Client:
+		return a.revokeClient(ctx, c, r)
+	case revocation.All:
+		return a.revokeAll(ctx, c, r)
+	}
+	return &Field{Name: "kind", Err: fmt.Errorf("%w: one of session, grant, user, client, all", accounts.ErrInvalid)}
+}
+
+func (a *Admin) revokeUser(ctx context.Context, c *Caller, r Revoke) error {
+	if err := a.mayTouchPerson(ctx, c, r.Key); err != nil {
+		return err
+	}
+	if r.Confirm != r.Key {
+		return ErrUnconfirmed
+	}
+	return a.Users.SignOutEverywhere(ctx, c.Actor, r.Key)
+}
+
+func (a *Admin) revokeClient(ctx context.Context, c *Caller, r Revoke) error {
+	app, err := a.findClient(ctx, r.Key)
+	if err != nil {
+		return err
+	}
+	if err := c.mayChangeApp(app); err != nil {
+		return err
+	}
+	if r.Confirm != r.Key {
+		return ErrUnconfirmed
+	}
+	return a.Connections.EndGrants(ctx, c.Actor, r.Key)
+}
+
+func (a *Admin) revokeAll(ctx context.Context, c *Caller, r Revoke) error {
+	if err := c.mayCrown(); err != nil {
+		return err
+	}
+	if r.Confirm != string(revocation.All) {
+		return ErrUnconfirmed
+	}
+	if err := checkReason(r.Reason); err != nil {
+		return err
+	}
+	return a.Tokens.All(ctx, c.Actor, r.Reason)
+}
