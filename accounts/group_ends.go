@@ -68,7 +68,7 @@ func (s *Groups) endMembers(ctx context.Context, limit int) (n int, err error) {
 		told := make(map[string]bool, n)
 		for _, m := range ended {
 			err := s.record(ctx, by, func(context.Context, int64) (*effect, error) {
-				e := groupEffect("group.member.end", &Group{Name: m.Group}, map[string]any{"sub": m.Subject, "ends_at": m.EndsAt})
+				e := groupEffect("group.member.end", &Group{Name: m.Group}, map[string]any{"sub": m.Subject, "ends_at": m.EndsAt}).changed(values{"members": []string{m.Subject}}, nil)
 				if !told[m.Subject] {
 					e.rows = []revocation.Entry{{Kind: revocation.Membership, Key: m.Subject, Reason: reasonMembershipEnded}}
 				}

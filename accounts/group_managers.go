@@ -39,7 +39,7 @@ func (s *Groups) AddManager(ctx context.Context, actor audit.Actor, group, subje
 		if len(g.Managers) >= maxManagers {
 			return nil, invalid("a group has at most %d managers", maxManagers)
 		}
-		return groupEffect("group.manager.add", g, map[string]any{"sub": u.Subject}), nil
+		return groupEffect("group.manager.add", g, map[string]any{"sub": u.Subject}).changed(nil, values{"manager": u.Subject}), nil
 	})
 }
 
@@ -52,7 +52,7 @@ func (s *Groups) RemoveManager(ctx context.Context, actor audit.Actor, group, su
 		if err != nil || !removed {
 			return nil, err
 		}
-		return groupEffect("group.manager.remove", g, map[string]any{"sub": u.Subject}), nil
+		return groupEffect("group.manager.remove", g, map[string]any{"sub": u.Subject}).changed(values{"manager": u.Subject}, nil), nil
 	})
 }
 

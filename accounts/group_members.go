@@ -60,6 +60,7 @@ func (s *Groups) AddMembers(ctx context.Context, actor audit.Actor, group string
 		e := c.effect("group.member.add", g, changed, map[string]any{"ends_at": endsAt})
 		if e != nil {
 			e.rows = c.rows(shortened, reasonMembershipShorter)
+			e.changed(nil, values{"members": c.report.Changed})
 		}
 		return e, nil
 	})
@@ -76,6 +77,7 @@ func (s *Groups) RemoveMembers(ctx context.Context, actor audit.Actor, group str
 		e := c.effect("group.member.remove", g, removed, map[string]any{})
 		if e != nil {
 			e.rows = c.rows(lost, reasonMembershipRemoved)
+			e.changed(values{"members": c.report.Changed}, nil)
 		}
 		return e, nil
 	})

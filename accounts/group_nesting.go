@@ -55,7 +55,7 @@ func (s *Groups) AddChild(ctx context.Context, actor audit.Actor, parent, child 
 		if err != nil || !added {
 			return nil, err
 		}
-		return groupEffect("group.child.add", p, map[string]any{"child": c.Name}), nil
+		return groupEffect("group.child.add", p, map[string]any{"child": c.Name}).changed(nil, values{"child": c.Name}), nil
 	})
 }
 
@@ -78,7 +78,7 @@ func (s *Groups) RemoveChild(ctx context.Context, actor audit.Actor, parent, chi
 			return nil, err
 		}
 		after := before.without(func(e GroupEdge) bool { return e == gone })
-		e := groupEffect("group.child.remove", p, map[string]any{"child": c.Name})
+		e := groupEffect("group.child.remove", p, map[string]any{"child": c.Name}).changed(values{"child": c.Name}, nil)
 		e.rows, err = s.permissionRows(ctx, lost(before, after, c.ID), reasonGroupTakenOut)
 		return e, err
 	})

@@ -42,7 +42,7 @@ func (s *Groups) Create(ctx context.Context, actor audit.Actor, name, descriptio
 		if err := s.Store.InsertGroup(ctx, g); err != nil {
 			return nil, fmt.Errorf("insert group %q: %w", name, err)
 		}
-		return groupEffect("group.create", g, nil), nil
+		return groupEffect("group.create", g, nil).changed(nil, groupValues(g)), nil
 	})
 	if err != nil {
 		return nil, err
@@ -70,11 +70,12 @@ func (s *Groups) Describe(ctx context.Context, actor audit.Actor, name, descript
 		if err != nil || g.Description == description {
 			return nil, err
 		}
+		before := groupValues(g)
 		g.Description = description
 		if err := s.Store.UpdateGroup(ctx, g); err != nil {
 			return nil, fmt.Errorf("update group: %w", err)
 		}
-		return groupEffect("group.update", g, map[string]any{"changed": []string{"description"}}), nil
+		return groupEffect("group.update", g, map[string]any{"changed": []string{"description"}}).changed(before, groupValues(g)), nil
 	})
 }
 
@@ -88,7 +89,7 @@ func (s *Groups) Delete(ctx context.Context, actor audit.Actor, name string) err
 		}
 		e := groupEffect("group.delete", g, map[string]any{
 			"permissions": g.Permissions, "parents": g.Parents, "children": g.Children,
-		})
+		}).changed(groupValues(g), nil)
 		if e.rows, err = s.permissionRows(ctx, lost(before, before.withoutGroup(g.ID), g.ID), reasonGroupDeleted); err != nil {
 			return nil, err
 		}
@@ -141,7 +142,8 @@ func (s *Groups) GrantPermission(ctx context.Context, actor audit.Actor, group, 
 		if err != nil || !changed {
 			return nil, err
 		}
-		return groupEffect("group.permission.grant", g, map[string]any{"permission": p.Name}), nil
+		e := groupEffect("group.permission.grant", g, map[string]any{"permission": p.Name})
+		return e.changed(nil, values{"permission": p.Name}), nil
 	})
 }
 
@@ -157,7 +159,7 @@ func (s *Groups) RevokePermission(ctx context.Context, actor audit.Actor, group,
 		if err != nil || !held {
 			return nil, err
 		}
-		e := groupEffect("group.permission.revoke", g, map[string]any{"permission": p.Name})
+		e := groupEffect("group.permission.revoke", g, map[string]any{"permission": p.Name}).changed(values{"permission": p.Name}, nil)
 		e.rows, err = s.permissionRows(ctx, []string{p.Name}, reasonPermissionRevoked)
 		return e, err
 	})
@@ -187,7 +189,7 @@ func (s *Groups) AddMember(ctx context.Context, actor audit.Actor, group, subjec
 		if err != nil || !changed {
 			return nil, err
 		}
-		e := groupEffect("group.member.add", g, map[string]any{"sub": u.Subject, "ends_at": endsAt})
+		e := groupEffect("group.member.add", g, map[string]any{"sub": u.Subject, "ends_at": endsAt}).changed(nil, values{"members": []string{u.Subject}})
 		if shortened { // tokens that counted on the later end live too long
 			e.rows = []revocation.Entry{{Kind: revocation.Membership, Key: u.Subject, Reason: reasonMembershipShorter}}
 		}
@@ -203,7 +205,7 @@ func (s *Groups) RemoveMember(ctx context.Context, actor audit.Actor, group, sub
 		if err != nil || !was {
 			return nil, err
 		}
-		e := groupEffect("group.member.remove", g, map[string]any{"sub": u.Subject})
+		e := groupEffect("group.member.remove", g, map[string]any{"sub": u.Subject}).changed(values{"members": []string{u.Subject}}, nil)
 		e.rows = []revocation.Entry{{Kind: revocation.Membership, Key: u.Subject, Reason: reasonMembershipRemoved}}
 		return e, nil
 	})
@@ -222,6 +224,17 @@ func (s *Groups) member(ctx context.Context, actor audit.Actor, group, subject s
 		}
 		return f(ctx, g, u, now)
 	})
+}
+
+// groupValues are what a group is by itself; what changes around it has events of its
+// own.
+func groupValues(g *Group) values {
+	v := values{}
+	v.put("name", g.Name)
+	v.put("description", g.Description)
+	v.put("second_factor", g.SecondFactor)
+	v.put("permissions", g.Permissions)
+	return v
 }
 
 func groupEffect(action string, g *Group, details map[string]any) *effect {

@@ -162,6 +162,10 @@ func (h *Handler) groupMembers(ctx context.Context, v *visit, name string) ([]te
 	if err != nil {
 		return nil, err
 	}
+	may, err := h.changesMembers(v, name)
+	if err != nil {
+		return nil, err
+	}
 	table := &templates.ConsoleTable{
 		Columns: []templates.Said{templates.Say("console.user.username"), templates.Say("console.user.until"), templates.Say("console.actions")},
 		Empty:   templates.Say("console.group.no_members"),
@@ -172,9 +176,13 @@ func (h *Handler) groupMembers(ctx context.Context, v *visit, name string) ([]te
 		if v.may(accounts.AdminUsersRead) {
 			who.URL = v.to("users/show", m.Subject)
 		}
-		table.Rows = append(table.Rows, []templates.ConsoleCell{who, {At: v.instant(m.EndsAt)}, {Buttons: []templates.ConsoleButton{{
-			Name: "remove", Value: m.Subject, Said: templates.Say("console.group.remove"), Label: templates.Say("console.group.remove_named", "Name", m.Username),
-		}}}})
+		act := templates.ConsoleCell{}
+		if may {
+			act.Buttons = []templates.ConsoleButton{{
+				Name: "remove", Value: m.Subject, Said: templates.Say("console.group.remove"), Label: templates.Say("console.group.remove_named", "Name", m.Username),
+			}}
+		}
+		table.Rows = append(table.Rows, []templates.ConsoleCell{who, {At: v.instant(m.EndsAt)}, act})
 	}
 	if len(list) == shown {
 		table.NextURL = v.again(map[string]string{"after": list[len(list)-1].UserID.String()})
@@ -182,16 +190,17 @@ func (h *Handler) groupMembers(ctx context.Context, v *visit, name string) ([]te
 	if !after.IsZero() {
 		table.FirstURL = v.again(nil)
 	}
-	return []templates.ConsoleBlock{
-		{ID: "members", Heading: templates.Say("console.group.members"), Table: table},
-		{Form: &templates.ConsoleForm{
+	blocks := []templates.ConsoleBlock{{ID: "members", Heading: templates.Say("console.group.members"), Table: table}}
+	if may {
+		blocks = append(blocks, templates.ConsoleBlock{Form: &templates.ConsoleForm{
 			Hidden: []templates.Field{{Name: "action", Value: "add"}}, Submit: templates.Say("console.group.add"),
 			Fields: []templates.ConsoleField{
 				{Name: "who", Said: templates.Say("console.group.who"), Hint: templates.Say("console.group.who_hint"), Value: v.form.Get("who")},
 				{Name: "until", Kind: "date", Said: templates.Say("console.user.until"), Hint: templates.Say("console.group.until_hint"), Optional: true, Value: v.form.Get("until")},
 			},
-		}},
-	}, nil
+		}})
+	}
+	return blocks, nil
 }
 
 func (v *visit) groupForms(g *accounts.Group) []templates.ConsoleBlock {
@@ -248,6 +257,10 @@ func (h *Handler) reformGroup(v *visit) {
 		}
 		v.after("saved", change(ctx, v.caller, name, v.value("child")), h.group)
 	case "manage":
+		if !v.may(accounts.AdminGroupsWrite) {
+			v.after("saved", &admin.Forbidden{Permission: accounts.AdminGroupsWrite}, h.group)
+			return
+		}
 		change := h.Admin.AddManager
 		if out {
 			change = h.Admin.RemoveManager
@@ -276,8 +289,24 @@ func (h *Handler) deleteGroup(v *visit) {
 	v.Redirect(v.w, v.here("groups")+"?done=deleted")
 }
 
+// changesMembers reports whether the caller may try to change who is in a group. The
+// operations decide; this keeps those who may not from learning who has an account.
+func (h *Handler) changesMembers(v *visit, name string) (bool, error) {
+	if v.may(accounts.AdminGroupsWrite) {
+		return true, nil
+	}
+	return h.Admin.Groups.IsManager(v.r.Context(), v.caller.Subject, name)
+}
+
 // addMember puts somebody into a group, to the end of a day if one is given.
 func (h *Handler) addMember(v *visit) error {
+	may, err := h.changesMembers(v, v.object())
+	if err != nil {
+		return err
+	}
+	if !may {
+		return &admin.Forbidden{Permission: accounts.AdminGroupsWrite}
+	}
 	var endsAt int64
 	if text := v.value("until"); text != "" {
 		day, err := time.ParseInLocation(time.DateOnly, text, v.instant(1).Location())

@@ -94,6 +94,8 @@ func TestConsoleDoors(t *testing.T) {
 		{"regular_user", "/admin/", 403, nil},
 		{"regular_user", "/admin/users", 403, nil},
 		{"staff_user", "/admin/", 200, []string{"Overview", "!Sign-ins", "!Keys"}},
+		{"regular_user", "/admin/groups", 403, nil},
+		{"regular_user", "/admin/groups/show?id=Editors", 403, nil},
 		{"staff_user", "/admin/users", 403, nil},
 		{"staff_user", "/admin/groups/new", 403, nil},
 	} {
@@ -103,6 +105,44 @@ func TestConsoleDoors(t *testing.T) {
 			v.signIn(tc.who, password)
 			v.sees(s.issuer+tc.path, tc.status, tc.sees...)
 		})
+	}
+}
+
+// TestConsoleManager: who manages a group, and is no staff, gets to its members and
+// to nothing else.
+func TestConsoleManager(t *testing.T) {
+	s := start(t, embedded)
+	s.command(t, "group", "create", "--name", "Writers")
+	s.command(t, "group", "add-manager", "--group", "Writers", "--user", "regular_user")
+	v := s.visitor(t).withoutJavaScript()
+	v.open(s.issuer + "/admin/groups/show?id=Writers")
+	v.signIn("regular_user", password)
+	v.sees(s.issuer+"/admin/groups/show", 200, "You manage this group", "no members", "!Permissions to give", "!Delete this group")
+	v.fill("#who", "reader")
+	v.press(`form:has(#who) button`)
+	v.sees(s.issuer+"/admin/groups/show", 200, "Added", "Rob Reader")
+	v.press(button("Remove reader"))
+	v.sees(s.issuer+"/admin/groups/show", 200, "Removed", "no members")
+	for _, elsewhere := range []string{"groups/show?id=Editors", "groups", "groups/matrix", "users", "", "audit"} {
+		v.open(s.issuer + "/admin/" + elsewhere)
+		v.sees(s.issuer+"/admin/"+elsewhere, 403)
+	}
+}
+
+// TestConsoleOddQueries: whatever stands in the address, the console answers, and not
+// with an error of ours.
+func TestConsoleOddQueries(t *testing.T) {
+	s := start(t, external)
+	v := s.visitor(t).withoutJavaScript()
+	v.open(s.issuer + "/admin/")
+	v.signIn("admin", password)
+	for _, name := range []string{"users", "users/show", "groups", "groups/show", "groups/matrix", "apis", "apis/show", "clients", "clients/show", "sessions", "revocations", "audit"} {
+		for _, odd := range []string{"%00", "%ff%fe", "%27%20OR%201=1--", "%25_%5c", "%f0%9f%98%80", "%3Cscript%3Ealert(1)%3C/script%3E"} {
+			v.open(s.issuer + "/admin/" + name + "?q=" + odd + "&id=" + odd + "&after=" + odd + "&kind=" + odd + "&action=" + odd)
+			if v.status >= 500 || v.has("main script") {
+				t.Errorf("/admin/%s with %s: status %d", name, odd, v.status)
+			}
+		}
 	}
 }
 
