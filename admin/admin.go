@@ -34,6 +34,7 @@ type Admin struct {
 	Audit      AuditReader
 	Activity   ActivityStore
 	Probes     []Probe // what else the deployment stands on, for its status
+	Marks      MarkReader
 
 	// Refusals are the redirect URIs that clients were refused.
 	Refusals *accounts.Refusals

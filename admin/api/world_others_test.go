@@ -22,7 +22,7 @@ func (w *world) others(journal accounts.Journal) {
 			return db.Append(ctx, revocation.Entry{Kind: revocation.Key, Key: kid, Reason: reason})
 		},
 	}
-	a.Lists, a.Reach, a.KeyRecords, a.Ledger, a.Activity = db, db, db, db, db
+	a.Lists, a.Reach, a.KeyRecords, a.Ledger, a.Activity, a.Marks = db, db, db, db, db, db
 	a.Refusals = accounts.NewRefusals(journal, db, w.admin.Log)
 	a.Audit = &auditlog.Log{Store: db}
 	a.Probes = []admin.Probe{{Name: "database", Check: db.Ping}}

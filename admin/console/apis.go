@@ -78,6 +78,10 @@ func (h *Handler) api(v *visit) {
 		v.failed(err)
 		return
 	}
+	if err := v.mark(accounts.ManagedAPI, a.ID); err != nil {
+		v.failed(err)
+		return
+	}
 	write := v.may(accounts.AdminAPIsWrite)
 	table := &templates.ConsoleTable{
 		Columns: []templates.Said{templates.Say("console.permission"), templates.Say("console.actions")}, Empty: templates.Say("console.api.no_permissions"),

@@ -21,6 +21,10 @@ func (h *Handler) client(v *visit) {
 		v.failed(err)
 		return
 	}
+	if err := v.mark(accounts.ManagedClient, app.ID); err != nil {
+		v.failed(err)
+		return
+	}
 	c := templates.Console{
 		Heading: templates.Named(app.Name), Trail: v.clientTrail(),
 		Blocks: []templates.ConsoleBlock{{Facts: clientFacts(app)}},

@@ -42,6 +42,10 @@ func (h *Handler) group(v *visit) {
 		v.failed(err)
 		return
 	}
+	if err := v.mark(accounts.ManagedGroup, g.ID); err != nil {
+		v.failed(err)
+		return
+	}
 	c := templates.Console{
 		Heading: templates.Named(g.Name), Lead: templates.Named(g.Description), Trail: v.groupTrail(),
 		Blocks: append([]templates.ConsoleBlock{{Facts: v.groupFacts(g)}}, append(given, members...)...),

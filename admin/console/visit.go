@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/internal/hosted"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
@@ -145,6 +146,17 @@ func (v *visit) showAs(status int, c templates.Console) {
 	}
 	c.Notices = append(c.Notices, v.notices...)
 	v.Rendered(v.w, v.r, v.Pages.Console(v.w, status, v.lang, c))
+}
+
+// mark puts a word about the file that manages an object above its page: what is
+// changed here, the file would find to be otherwise.
+func (v *visit) mark(kind accounts.ManagedKind, object id.ID) error {
+	m, err := v.Admin.Mark(v.r.Context(), v.caller, kind, object)
+	if err != nil || m == nil {
+		return err
+	}
+	v.notices = append(v.notices, templates.ConsoleNotice{Tone: templates.ToneWarn, Said: templates.Say("console.managed", "Name", m.Manager)})
+	return nil
 }
 
 // failed answers what went wrong before a page could be drawn.

@@ -30,7 +30,7 @@ func (d *domain) newAdministration(desk *hosted.Desk, protocol *provider.Provide
 		Factors: d.factors, Deletion: people.deletion, Invites: entrance.Invites, SignInLinks: entrance.Codes,
 		Sets: d.sets, Connections: &accounts.Connections{Journal: d.users.Journal, Clients: d.db, Grants: d.db, Consents: d.db},
 		Tokens: d.tokens, Keeper: d.keeper,
-		Lists: d.db, Reach: d.db, KeyRecords: d.db, Ledger: d.db, Audit: &auditlog.Log{Store: d.db}, Activity: d.db,
+		Lists: d.db, Reach: d.db, KeyRecords: d.db, Ledger: d.db, Audit: &auditlog.Log{Store: d.db}, Activity: d.db, Marks: d.db,
 		Refusals: d.refusals,
 		Probes:   d.probes(), Callers: d.db, UserPages: d.db, Log: d.log, Now: d.now,
 	}

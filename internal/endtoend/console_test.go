@@ -109,11 +109,17 @@ func TestConsoleDoors(t *testing.T) {
 }
 
 // TestConsoleManager: who manages a group, and is no staff, gets to its members and
-// to nothing else.
+// to nothing else. What a file manages is marked so.
 func TestConsoleManager(t *testing.T) {
 	s := start(t, embedded)
 	s.command(t, "group", "create", "--name", "Writers")
 	s.command(t, "group", "add-manager", "--group", "Writers", "--user", "regular_user")
+	s.commandWith(t, "manager: platform\ngroups:\n  - name: Readers\n    description: Read\n", "apply", "-f", "-")
+	admin := s.visitor(t)
+	admin.open(s.issuer + "/admin/groups/show?id=Readers")
+	admin.signIn("admin", password)
+	admin.sees(s.issuer+"/admin/groups/show", 200, "The file “platform” manages this")
+
 	v := s.visitor(t).withoutJavaScript()
 	v.open(s.issuer + "/admin/groups/show?id=Writers")
 	v.signIn("regular_user", password)

@@ -1,0 +1,38 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/id"
+)
+
+// MarkReader reads which objects files manage.
+type MarkReader interface {
+	// ManagedObjects returns the marks of those of the objects that have one.
+	ManagedObjects(ctx context.Context, objects ...id.ID) (map[id.ID]accounts.Managed, error)
+}
+
+// Mark returns the mark of an object that a file manages, nil for one that people
+// do. Whoever may read the object, an API, a group or a client, may read its mark.
+// Errors: *Forbidden.
+func (a *Admin) Mark(ctx context.Context, c *Caller, kind accounts.ManagedKind, object id.ID) (*accounts.Managed, error) {
+	need := map[accounts.ManagedKind]string{
+		accounts.ManagedAPI: accounts.AdminAPIsRead, accounts.ManagedGroup: accounts.AdminGroupsRead,
+	}[kind]
+	if need == "" {
+		need = accounts.AdminClientsRead
+	}
+	if err := c.need(need); err != nil {
+		return nil, err
+	}
+	marks, err := a.Marks.ManagedObjects(ctx, object)
+	if err != nil {
+		return nil, fmt.Errorf("mark of an object: %w", err)
+	}
+	if m, ok := marks[object]; ok && m.Kind == kind {
+		return &m, nil
+	}
+	return nil, nil
+}
