@@ -48,6 +48,14 @@ func (h *Handler) user(v *visit) {
 		}
 		c.Blocks = append(c.Blocks, block)
 	}
+	if v.may(accounts.AdminConsentsRead) {
+		block, err := h.userConsents(ctx, v, u)
+		if err != nil {
+			v.failed(err)
+			return
+		}
+		c.Blocks = append(c.Blocks, block)
+	}
 	if v.may(accounts.AdminUsersWrite) {
 		c.Blocks = append(c.Blocks, v.userForms(u)...)
 	}
@@ -110,6 +118,33 @@ func (h *Handler) userSessions(ctx context.Context, v *visit, u *accounts.User) 
 	return block, nil
 }
 
+// userConsents lists what the person allowed apps.
+func (h *Handler) userConsents(ctx context.Context, v *visit, u *accounts.User) (templates.ConsoleBlock, error) {
+	list, err := h.Admin.ListConsents(ctx, v.caller, admin.ConsentQuery{Subject: u.Subject, Limit: shown})
+	if err != nil {
+		return templates.ConsoleBlock{}, err
+	}
+	table := &templates.ConsoleTable{
+		Columns: []templates.Said{templates.Say("console.client.name"), templates.Say("console.client.scopes"), templates.Say("console.when"), templates.Say("console.actions")},
+		Empty:   templates.Say("console.user.allowed_nothing"),
+	}
+	for i := range list {
+		x := &list[i]
+		row := []templates.ConsoleCell{
+			{Said: templates.Named(x.ClientName), URL: v.to("clients/show", x.ClientID)},
+			{Said: templates.Named(strings.Join(x.Scopes, " ")), Code: true}, {At: v.instant(x.GrantedAt)}, {},
+		}
+		if v.may(accounts.AdminConsentsWrite) {
+			row[3].Buttons = []templates.ConsoleButton{{
+				Name: "disconnect", Value: x.ClientID, Said: templates.Say("console.user.disconnect"),
+				Label: templates.Say("console.user.disconnect_named", "Name", x.ClientName),
+			}}
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	return templates.ConsoleBlock{Heading: templates.Say("console.user.allowed"), Table: table}, nil
+}
+
 // userForms are what can be done with an account.
 func (v *visit) userForms(u *accounts.User) []templates.ConsoleBlock {
 	button := func(action string, tone templates.ConsoleTone) templates.ConsoleButton {
@@ -161,6 +196,10 @@ func (v *visit) userForms(u *accounts.User) []templates.ConsoleBlock {
 // changeUser carries out what the forms of a person's page ask for.
 func (h *Handler) changeUser(v *visit) {
 	ctx, sub := v.r.Context(), v.object()
+	if v.form.Has("disconnect") {
+		v.after("revoked", h.Admin.RevokeConsent(ctx, v.caller, v.form.Get("disconnect"), sub), h.user)
+		return
+	}
 	done, err := "saved", error(nil)
 	switch action := v.form.Get("action"); action {
 	case "ban":

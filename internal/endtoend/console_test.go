@@ -65,6 +65,11 @@ func TestConsole(t *testing.T) {
 			return poster.status == 403
 		})
 
+		admin.open(s.issuer + "/admin/users?q=regular_user")
+		admin.press(`a[href*="/admin/users/show"]`)
+		admin.press(button("Take back: Demo app"))
+		admin.sees(s.issuer+"/admin/users/show", 200, "Revoked", "allowed no app")
+
 		admin.open(s.issuer + "/admin/audit")
 		admin.sees(s.issuer+"/admin/audit", 200, "group.permission.revoke", "Editors", "admin")
 		admin.open(s.issuer + "/admin/revocations")
