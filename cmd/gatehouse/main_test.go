@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
 func TestMain(m *testing.M) {
@@ -23,7 +26,28 @@ func TestMain(m *testing.M) {
 // TestScripts runs the transcripts in testdata/script, which show the commands as
 // somebody at a shell uses them.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: filepath.Join("testdata", "script")})
+	program := programFolder(t)
+	testscript.Run(t, testscript.Params{Dir: filepath.Join("testdata", "script"), Setup: func(e *testscript.Env) error {
+		program(e)
+		return nil
+	}})
+}
+
+// programFolder builds the program as it is shipped, and returns what lets a
+// transcript find it first: a test binary with the race detector takes several times
+// as long to start, and transcripts start it some hundred times. What the detector can
+// find, the tests find that serve in this process.
+func programFolder(t *testing.T) func(e *testscript.Env) {
+	t.Helper()
+	folder := t.TempDir()
+	build := exec.Command("go", "build", "-o", folder, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	return func(e *testscript.Env) {
+		e.Setenv("PATH", folder+string(os.PathListSeparator)+e.Getenv("PATH"))
+	}
 }
 
 // TestScriptsOnPostgres runs those that change what people and apps may do on the
@@ -33,9 +57,11 @@ func TestScriptsOnPostgres(t *testing.T) {
 	for _, name := range []string{"api", "apply", "ascode", "client", "group"} {
 		files = append(files, filepath.Join("testdata", "script", name+".txtar"))
 	}
+	program := programFolder(t)
 	testscript.Run(t, testscript.Params{Files: files, Setup: func(e *testscript.Env) error {
-		e.Setenv("GATEHOUSE_DATABASE_URL", testenv.Postgres(t))
-		e.Setenv("OTHER_DATABASE_URL", testenv.Postgres(t))
+		program(e)
+		e.Setenv("GATEHOUSE_DATABASE_URL", sqldbtest.Postgres(t))
+		e.Setenv("OTHER_DATABASE_URL", sqldbtest.Postgres(t))
 		e.Setenv("GATEHOUSE_SECRET", strings.Repeat("k", 40))
 		return nil
 	}})
