@@ -6,18 +6,14 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	zxcvbn "github.com/ccojocar/zxcvbn-go"
-	"github.com/ccojocar/zxcvbn-go/frequency"
-	"github.com/ccojocar/zxcvbn-go/match"
-	"github.com/ccojocar/zxcvbn-go/matching"
-	"github.com/ccojocar/zxcvbn-go/scoring"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/gatehouse-id/gatehouse/internal/guesses"
 )
 
 const (
-	// measured is how much of a password is looked at: the work grows with the third
-	// power of its length.
-	measured = 64
+	// measured is how much of a password is looked at.
+	measured = guesses.Longest
 	// fewestLetters is what makes a part of a name worth looking for.
 	fewestLetters = 3
 	mostNames     = 32
@@ -25,20 +21,20 @@ const (
 
 // strength returns a score from 0 to 4 for a password, and why it is not higher.
 //
-// The measure is zxcvbn's, on what guessers would make of the password: what is
-// repeated counts once, and letters that were replaced by digits and signs are put
-// back. zxcvbn could do the latter itself, by trying all combinations, for seconds
-// on a password made to that end.
+// The measure is that of package guesses, on what guessers would make of the
+// password: what is repeated counts once, and letters that were replaced by digits
+// and signs are put back. Trying all combinations of the latter could take seconds on
+// a password made to that end.
 func strength(password string, names []string) (score int, reason string) {
 	text := plainLetters(password)
 	words := nameWords(names)
 	score, reason = 5, ""
 	try := func(candidate, because string) {
-		r := zxcvbn.PasswordStrength(candidate, words, matching.FilterL33tMatcher)
-		if r.Score < score {
-			score, reason = r.Score, because
+		e := guesses.Of(candidate, words)
+		if e.Score() < score {
+			score, reason = e.Score(), because
 			if because == "" {
-				reason = mainly(r, len(candidate), words)
+				reason = mainly(candidate, e.Parts, words)
 			}
 		}
 	}
@@ -52,36 +48,36 @@ func strength(password string, names []string) (score int, reason string) {
 }
 
 // mainly says what most of a password was made of.
-func mainly(r scoring.MinEntropyMatch, length int, names []string) string {
-	parts := map[string]int{}
-	for _, m := range r.MatchSequence {
-		parts[patternReason(m, names)] += m.J - m.I + 1
+func mainly(text string, parts []guesses.Part, names []string) string {
+	lengths := map[string]int{}
+	for _, p := range parts {
+		lengths[partReason(text[p.From:p.To], p.Kind, names)] += p.To - p.From
 	}
 	best := PasswordGuessable
 	for _, reason := range []string{PasswordIsName, PasswordRepeats, PasswordSequence, PasswordKeyboard} {
-		if 2*parts[reason] >= length && parts[reason] > parts[best] {
+		if 2*lengths[reason] >= len(text) && lengths[reason] > lengths[best] {
 			best = reason
 		}
 	}
 	return best
 }
 
-func patternReason(m match.Match, names []string) string {
+func partReason(part string, kind guesses.Kind, names []string) string {
 	switch {
-	case slices.Contains(names, strings.ToLower(m.Token)): // from whichever list
+	case slices.Contains(names, strings.ToLower(part)): // from whichever list
 		return PasswordIsName
-	case m.Pattern == "repeat":
+	case kind == guesses.Repeat:
 		return PasswordRepeats
-	case m.Pattern == "sequence":
+	case kind == guesses.Sequence:
 		return PasswordSequence
-	case m.Pattern == "spatial":
+	case kind == guesses.Walk:
 		return PasswordKeyboard
 	}
 	return ""
 }
 
 // plainLetters returns the beginning of a password in ASCII, one byte for each
-// character: zxcvbn mixes up bytes and characters beyond it. Accents are taken off.
+// character, as package guesses takes it. Accents are taken off.
 // A letter of another script stands for one of 26, which keeps what repeats and
 // counts its strength rather too low.
 func plainLetters(password string) string {
@@ -158,14 +154,7 @@ func nameWords(names []string) []string {
 }
 
 // isCommon reports whether a password is in the list of those that are used most,
-// whatever its case and the signs for its letters. The list is zxcvbn's, of 7141
-// from the most used downwards, which has its place in memory anyway.
+// whatever its case and the signs for its letters.
 func isCommon(password string) bool {
-	if len(password) > measured {
-		return false
-	}
-	forms := unleeted(strings.ToLower(plainLetters(password)))
-	return slices.ContainsFunc(frequency.Lists["Passwords"].List, func(common string) bool {
-		return slices.Contains(forms, common)
-	})
+	return len(password) <= measured && slices.ContainsFunc(unleeted(strings.ToLower(plainLetters(password))), guesses.Common)
 }

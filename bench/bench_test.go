@@ -41,7 +41,7 @@ func TestSmoke(t *testing.T) {
 	}
 	for _, want := range []string{
 		"### How long a token outlives the sign-out", "3 nodes, PostgreSQL and Redis", "1 node, SQLite", "3 nodes, PostgreSQL, no Redis", "introspection, cached 5 s",
-		"### The set of what is revoked", "### Fan-out to 20 followers", "### The refresh storm", "### Verifying a token",
+		"### The set of what is revoked", "### Fan-out to 20 followers", "### The refresh storm", "### Verifying a token", "### Memory of a node",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())

@@ -1,7 +1,7 @@
 // Command bench measures what Gatehouse promises, side by side in one run, prints
 // tables in Markdown and draws the chart of the README:
 //
-//	go run ./bench          # about three minutes
+//	go run ./bench          # about four minutes
 //	go run ./bench -full    # larger, about half an hour
 //	go run ./bench -only latency,fanout
 //

@@ -45,7 +45,7 @@ func fanOut(ctx context.Context, b *bench) (err error) {
 	if err := f.register(ctx, b.events+many); err != nil {
 		return err
 	}
-	before := resident(n.pid())
+	before := mebibytes(resident(n.pid()))
 	b.note("fan-out: opening %s streams", count(b.followers))
 	if err := f.follow(ctx, b.followers); err != nil {
 		return err
@@ -63,7 +63,7 @@ func fanOut(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	t.add(fmt.Sprintf("heartbeats alone, %s", min(quiet, b.lasting)), "", "", "", "", idle, resident(n.pid()))
+	t.add(fmt.Sprintf("heartbeats alone, %s", min(quiet, b.lasting)), "", "", "", "", idle, mebibytes(resident(n.pid())))
 	if err := f.measure(ctx, t, "one row at a time", b.events, 300*time.Millisecond); err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (f *fan) measure(ctx context.Context, t *table, what string, n int, every t
 		s := answer.Spreads[i]
 		row := []string{what + ", " + since, count(s.Samples), span(s.P50), span(s.P99), span(s.Max), "", ""}
 		if i == 0 {
-			row[5], row[6] = busy, resident(f.n.pid())
+			row[5], row[6] = busy, mebibytes(resident(f.n.pid()))
 		}
 		t.add(row...)
 	}

@@ -42,7 +42,7 @@ type experiment struct {
 // experiments in the order in which they run and are printed.
 func experiments() []experiment {
 	return []experiment{
-		{"latency", latency}, {"set", lookups}, {"fanout", fanOut}, {"storm", storm}, {"verify", verification}, {"tokens", tokenCosts},
+		{"latency", latency}, {"set", lookups}, {"fanout", fanOut}, {"storm", storm}, {"verify", verification}, {"memory", memory}, {"tokens", tokenCosts},
 	}
 }
 
@@ -103,10 +103,10 @@ func (b *bench) within(ctx context.Context, e experiment) error {
 func (b *bench) parse(args []string) ([]string, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(b.notes)
-	short := f.Bool("short", false, "sizes that take about three minutes (the default)")
+	short := f.Bool("short", false, "sizes that take about four minutes (the default)")
 	full := f.Bool("full", false, "large sizes (half an hour)")
 	smoke := f.Bool("smoke", false, "sizes that only show that the program works (seconds)")
-	only := f.String("only", "", "experiments, with commas: latency, set, fanout, storm, verify, tokens")
+	only := f.String("only", "", "experiments, with commas: latency, set, fanout, storm, verify, memory, tokens")
 	f.StringVar(&b.chart, "chart", "", "file to draw the chart of latencies into (SVG)")
 	f.StringVar(&b.binary, "binary", "", "the gatehouse to measure; without it one is built")
 	verifiers := f.Int("verifiers", 0, "resource servers that must refuse")

@@ -48,18 +48,24 @@ func used(pid int, f func() error) (time.Duration, string, error) {
 	return after - before, fmt.Sprintf("%.2f s", (after - before).Seconds()), nil
 }
 
-// resident writes the memory that a process occupies.
-func resident(pid int) string {
+// resident is the memory that a process occupies, in bytes; false where it is not
+// known.
+func resident(pid int) (int, bool) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "statm"))
 	fields := strings.Fields(string(text))
 	if err != nil || len(fields) < 2 {
-		return unknown
+		return 0, false
 	}
 	pages, err := strconv.Atoi(fields[1])
-	if err != nil {
+	return pages * os.Getpagesize(), err == nil
+}
+
+// mebibytes writes what resident returns.
+func mebibytes(size int, known bool) string {
+	if !known {
 		return unknown
 	}
-	return fmt.Sprintf("%d MiB", pages*os.Getpagesize()>>20)
+	return fmt.Sprintf("%d MiB", size>>20)
 }
 
 // load says how busy the machine was before, where that is known.

@@ -23,6 +23,10 @@ type sizes struct {
 	tokens   int           // that it has not seen before, in each round
 	patience time.Duration // of one round of a loop in memory
 	costs    int           // operations of each kind; none leaves that experiment out
+
+	occupants int           // deployments whose memory is watched
+	quiet     time.Duration // before a node counts as idle
+	loaded    time.Duration // how long each kind of work lasts
 }
 
 func shortSizes() sizes {
@@ -32,6 +36,7 @@ func shortSizes() sizes {
 		followers: 10_000, events: 10, rate: 700, lasting: 10 * time.Second,
 		refreshes: 2000, window: 8 * time.Second,
 		held: 1e6, tokens: 500, patience: 200 * time.Millisecond, costs: 1000,
+		occupants: 2, quiet: 5 * time.Second, loaded: 10 * time.Second,
 	}
 }
 
@@ -41,6 +46,7 @@ func fullSizes() sizes {
 	s.events = 100
 	s.refreshes, s.window = 50_000, 5*time.Minute
 	s.tokens, s.patience, s.costs = 2000, 2*time.Second, 10_000
+	s.quiet, s.loaded = 20*time.Second, 20*time.Second
 	return s
 }
 
@@ -51,5 +57,6 @@ func smokeSizes() sizes {
 		followers: 20, events: 2, rate: 50, lasting: time.Second,
 		refreshes: 10, window: time.Second,
 		held: 1000, tokens: 10, patience: 10 * time.Millisecond,
+		occupants: 1, quiet: 10 * time.Millisecond, loaded: 200 * time.Millisecond,
 	}
 }

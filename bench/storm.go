@@ -27,7 +27,7 @@ func storm(ctx context.Context, b *bench) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
 	n := d.nodes[0]
 	b.note("storm: %s grants", count(b.refreshes))
-	held, err := b.grants(ctx, d)
+	held, err := b.grants(ctx, d, b.refreshes)
 	if err != nil {
 		return err
 	}
@@ -71,12 +71,12 @@ func storm(ctx context.Context, b *bench) (err error) {
 }
 
 // grants lets one person come again and again, each time as another device.
-func (b *bench) grants(ctx context.Context, d *deployment) ([]string, error) {
+func (b *bench) grants(ctx context.Context, d *deployment, n int) ([]string, error) {
 	p, err := d.person(d.nodes[0])
 	if err != nil {
 		return nil, err
 	}
-	held := make([]string, b.refreshes)
+	held := make([]string, n)
 	for i := range held {
 		t, err := p.tokens(ctx)
 		if err != nil {

@@ -31,10 +31,12 @@ th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px 
 // mountDocs adds the page for people. Like the description it is the same for
 // everybody, and made once.
 func (s *surface) mountDocs(r *mux.Router) {
-	doc := document{schemas: s.api.OpenAPI().Components.Schemas, base: s.base}
-	page := file("text/html; charset=utf-8", []byte(doc.page(s.api.OpenAPI())))
+	page := file("text/html; charset=utf-8", func() []byte {
+		doc := document{schemas: s.api.OpenAPI().Components.Schemas, base: s.base}
+		return []byte(doc.page(s.api.OpenAPI()))
+	})
 	r.Methods(http.MethodGet, http.MethodHead).Path("/docs").Handler(web.Pages(page))
-	r.Methods(http.MethodGet, http.MethodHead).Path("/docs.css").Handler(file("text/css; charset=utf-8", []byte(docsStyle)))
+	r.Methods(http.MethodGet, http.MethodHead).Path("/docs.css").Handler(file("text/css; charset=utf-8", func() []byte { return []byte(docsStyle) }))
 }
 
 // document writes the page.
