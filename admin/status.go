@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/auditlog"
 	"github.com/gatehouse-id/gatehouse/provider/keys"
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
@@ -23,11 +24,10 @@ const (
 type Outcome struct {
 	Hour   int64  // Unix milliseconds of its beginning
 	Result string // "success", or the cause of the refusal
-	Count  int
+	Count  int64
 }
 
-// Outcomes are the sign-ins since a time: the last hours, or less where there were too
-// many to count.
+// Outcomes are the sign-ins since a time: the last 24 hours, the present one included.
 type Outcomes struct {
 	Since    int64 // Unix milliseconds
 	SignIns  []Outcome
@@ -44,9 +44,6 @@ type Queue struct {
 
 // ActivityStore reads the figures of the dashboard. None reads more than limit rows.
 type ActivityStore interface {
-	// SignInOutcomes returns sign-ins by hour and result since a time, and the time
-	// since which they are complete: later if limit cut them off.
-	SignInOutcomes(ctx context.Context, since int64, limit int) (outcomes []Outcome, complete int64, err error)
 	// NewGrants returns how many grants began since a time.
 	NewGrants(ctx context.Context, since int64, limit int) (int, error)
 	// JobQueues returns what waits, by kind, of the jobs that are due first.
@@ -69,16 +66,42 @@ type Part struct {
 	Took    time.Duration
 }
 
+// Node is the ledger as this node knows it.
+type Node interface {
+	// Last returns the last moment taken in.
+	Last() revocation.Point
+}
+
 // Status is what the dashboard shows. What a caller may not see is nil.
 type Status struct {
-	At        int64 // Unix milliseconds
-	Parts     []Part
-	Activity  *Outcomes
-	Queues    []Queue
-	Head      *revocation.Head
-	Relays    map[string]int64
-	Followers []Follower
-	Keys      []keys.Record
+	At       int64 // Unix milliseconds
+	Parts    []Part
+	Activity *Outcomes
+	Traffic  *Traffic
+	Queues   []Queue
+	Chain    *auditlog.Health // how the audit log is sealed
+	Keys     []keys.Record
+
+	Head *revocation.Head
+	// Applied is up to which position this node has taken the ledger in, Behind how
+	// many positions are missing, and ConfirmedAt when the database last said that
+	// there are no more, Unix milliseconds.
+	Applied, Behind, ConfirmedAt int64
+	Relays                       map[string]int64
+	Followers                    []Follower
+}
+
+// Slowest is the follower that lacks most of the ledger; nil if nobody follows. Of
+// several at one position it is the one that has heard nothing for longest.
+func (s *Status) Slowest() *Follower {
+	var slowest *Follower
+	for i := range s.Followers {
+		f := &s.Followers[i]
+		if slowest == nil || f.Position < slowest.Position || f.Position == slowest.Position && f.Lag > slowest.Lag {
+			slowest = f
+		}
+	}
+	return slowest
 }
 
 // Status looks at everything that the dashboard shows and that the caller may see.
@@ -89,8 +112,16 @@ func (a *Admin) Status(ctx context.Context, c *Caller) (*Status, error) {
 	}
 	s := &Status{At: a.now(), Parts: a.probe(ctx)}
 	var err error
-	if s.Activity, err = a.activity(ctx, s.At); err != nil {
+	if s.Traffic, err = a.traffic(ctx, c, s.At); err != nil {
 		return nil, err
+	}
+	if s.Activity, err = a.activity(ctx, s.Traffic, s.At); err != nil {
+		return nil, err
+	}
+	if a.Chain != nil {
+		if s.Chain, err = a.Chain(ctx); err != nil {
+			return nil, fmt.Errorf("health of the audit log: %w", err)
+		}
 	}
 	if s.Queues, err = a.Activity.JobQueues(ctx, statusRows); err != nil {
 		return nil, err
@@ -108,25 +139,13 @@ func (a *Admin) Status(ctx context.Context, c *Caller) (*Status, error) {
 	return s, nil
 }
 
-func (a *Admin) activity(ctx context.Context, now int64) (*Outcomes, error) {
-	since := now - statusHours*time.Hour.Milliseconds()
-	signIns, complete, err := a.Activity.SignInOutcomes(ctx, since, statusRows)
-	if err != nil {
-		return nil, fmt.Errorf("outcomes of sign-ins: %w", err)
-	}
-	connects, err := a.Activity.NewGrants(ctx, complete, statusRows)
-	if err != nil {
-		return nil, fmt.Errorf("new grants: %w", err)
-	}
-	return &Outcomes{Since: complete, SignIns: signIns, Connects: connects}, nil
-}
-
 func (a *Admin) ledgerStatus(ctx context.Context, s *Status) error {
 	head, err := a.Ledger.Head(ctx)
 	if err != nil {
 		return err
 	}
 	s.Head = &head
+	a.nodeLag(s)
 	if s.Relays, err = a.Activity.Relays(ctx); err != nil {
 		return err
 	}

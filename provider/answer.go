@@ -12,8 +12,7 @@ import (
 // answerError writes an error of a back channel: JSON, never cached.
 func (p *Provider) answerError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
-	event := web.Event(r.Context())
-	event.Error, event.Cause = e.Code, e.Cause
+	noteRefusal(r, e)
 	if e.Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
 		// RFC 9110 §11.6.1: a 401 always names a scheme.
 		w.Header().Set("WWW-Authenticate", `Basic realm="Gatehouse", charset="UTF-8"`)

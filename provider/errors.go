@@ -9,6 +9,7 @@ import (
 	"github.com/ory/fosite"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 )
 
 // Error is a protocol error: what a client may be told. Everything that is not an
@@ -19,7 +20,10 @@ type Error struct {
 	Description string // printable ASCII without quote and backslash (RFC 6749 §5.2)
 	Status      int    // of the answer when it is not a redirect
 	Cause       error  // for the log
-	RetryAfter  time.Duration
+	// Reason is one fixed word for the operator that the client is not told: which of
+	// the code's several causes it was, if that is known.
+	Reason     string
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {
@@ -39,6 +43,13 @@ func (e *Error) because(err error) *Error {
 	return &c
 }
 
+// why attaches a reason.
+func (e *Error) why(reason string) *Error {
+	c := *e
+	c.Reason = reason
+	return &c
+}
+
 func newError(status int, code, description string) *Error {
 	return &Error{Code: code, Description: description, Status: status}
 }
@@ -49,6 +60,12 @@ func invalidRequest(description string) *Error {
 
 func invalidGrant(description string) *Error {
 	return newError(http.StatusBadRequest, "invalid_grant", description)
+}
+
+// hasEnded is what is said when anything that a token stands on has ended. It does not
+// say what: a client need not learn that a person was banned.
+func hasEnded() *Error {
+	return invalidGrant("The authorization has ended").why(counts.ReasonRevoked)
 }
 
 func invalidScope(description string) *Error {

@@ -52,6 +52,8 @@ type exchange struct {
 	idToken string
 	// err is what a client must see although fosite would tell it otherwise.
 	err error
+	// why is the reason of an error that fosite words.
+	why string
 }
 
 type exchangeKey struct{}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 )
 
@@ -32,7 +33,7 @@ var (
 // grant. Who has seen a code, but holds neither the client's credential nor the
 // verifier, can do no harm with it.
 func (p *Provider) loadCode(ctx context.Context, x *exchange, raw string) error {
-	unknown := invalidGrant("The authorization code is unknown, was used, or belongs to another client")
+	unknown := invalidGrant("The authorization code is unknown, was used, or belongs to another client").why(counts.ReasonUnknown)
 	code, err := parseCode(raw)
 	if err != nil {
 		return unknown
@@ -138,7 +139,7 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) error {
 	}
 	won, err := p.Grants.RedeemCode(ctx, g)
 	if errors.Is(err, accounts.ErrNotFound) {
-		return invalidGrant("The authorization has ended")
+		return hasEnded()
 	}
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (p *Provider) redeem(ctx context.Context, x *exchange) error {
 		if err := p.endReplayed(ctx, x); err != nil {
 			return err
 		}
-		return invalidGrant("The authorization code was already used")
+		return invalidGrant("The authorization code was already used").why(counts.ReasonReused)
 	}
 	x.redeemed = g
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/ory/fosite"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 )
@@ -18,7 +19,7 @@ import (
 // decides what the token is: the live one, one that was just replaced, or one that
 // somebody must have stolen.
 func (p *Provider) loadRefresh(ctx context.Context, x *exchange, raw string) error {
-	unknown := invalidGrant("The refresh token is unknown, has expired, or belongs to another client")
+	unknown := invalidGrant("The refresh token is unknown, has expired, or belongs to another client").why(counts.ReasonUnknown)
 	token, err := parseRefresh(raw)
 	if err != nil || !token.genuine(p.Keyring) {
 		return unknown
@@ -54,7 +55,7 @@ func (p *Provider) loadRefresh(ctx context.Context, x *exchange, raw string) err
 		Form:         url.Values{},
 	}
 	if grant.EndedAt != 0 {
-		return invalidGrant("The authorization has ended")
+		return hasEnded()
 	}
 	if err := p.classify(x, grant.Refresh); err != nil {
 		return err
@@ -76,7 +77,7 @@ func (p *Provider) loadRefresh(ctx context.Context, x *exchange, raw string) err
 // the last rotations are kept, so that this holds for a slow tab as well when
 // others have rotated on meanwhile.
 func (p *Provider) classify(x *exchange, live granting.RefreshState) error {
-	expired := invalidGrant("The refresh token has expired")
+	expired := invalidGrant("The refresh token has expired").why(counts.ReasonExpired)
 	now := x.now.UnixMilli()
 	if now >= live.ExpiresAt || now >= live.IdleEndsAt {
 		return expired
@@ -84,10 +85,10 @@ func (p *Provider) classify(x *exchange, live granting.RefreshState) error {
 	ago := live.Generation - x.refresh.generation
 	switch {
 	case ago < 0:
-		return invalidGrant("The refresh token is not known")
+		return invalidGrant("The refresh token is not known").why(counts.ReasonUnknown)
 	case ago == 0:
 		if !x.refresh.is(p.Keyring, live.Hash) {
-			return invalidGrant("The refresh token is not known")
+			return invalidGrant("The refresh token is not known").why(counts.ReasonUnknown)
 		}
 		return p.setNext(x, p.Keyring.Current())
 	case ago > int64(len(live.Recent)) || now-live.Recent[ago-1] > p.Lifetimes.RefreshGrace.Milliseconds():
@@ -102,7 +103,7 @@ func (p *Provider) classify(x *exchange, live granting.RefreshState) error {
 		return err
 	}
 	if ago == 1 && !x.next.is(p.Keyring, live.Hash) {
-		return invalidGrant("The refresh token is not known")
+		return invalidGrant("The refresh token is not known").why(counts.ReasonUnknown)
 	}
 	return nil
 }
@@ -147,18 +148,18 @@ func (p *Provider) rotate(ctx context.Context, x *exchange) error {
 	}
 	grant, _, err := p.grantStanding(ctx, x.grant.ID, x.now)
 	if errors.Is(err, accounts.ErrNotFound) {
-		return invalidGrant("The authorization has ended")
+		return hasEnded()
 	}
 	if err != nil {
 		return err
 	}
 	if grant.EndedAt != 0 {
-		return invalidGrant("The authorization has ended")
+		return hasEnded()
 	}
 	x.grant = grant
 	if err := p.classify(x, grant.Refresh); err != nil {
 		if errors.Is(err, errReplayed) {
-			return invalidGrant("The refresh token was already used")
+			return invalidGrant("The refresh token was already used").why(counts.ReasonReused)
 		}
 		return err
 	}

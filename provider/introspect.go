@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 	"github.com/gatehouse-id/gatehouse/provider/token"
@@ -42,6 +43,11 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) {
 		p.answerError(w, r, err)
 		return
 	}
+	outcome := counts.Inactive
+	if answer["active"] == true {
+		outcome = counts.Active
+	}
+	web.Event(r.Context()).Outcome = outcome
 	web.NoStore(w)
 	web.WriteJSON(w, http.StatusOK, answer)
 }
@@ -112,7 +118,7 @@ func (p *Provider) introspectRefresh(ctx context.Context, c *accounts.Client, ra
 		scopes: grant.Scopes, resources: grant.Resources,
 		offline: grant.Offline && offline(c, st, grant.Scopes),
 	}
-	v, err := p.gate.decide(c, st.Mark, st, b, ask{grantType: grantRefresh, now: now, openAudience: true})
+	v, err := p.gate(ctx).decide(c, st.Mark, st, b, ask{grantType: grantRefresh, now: now, openAudience: true})
 	if err != nil {
 		return inactive, nil
 	}

@@ -64,7 +64,7 @@ func (p *Provider) exchange(r *http.Request, form url.Values) (map[string]any, e
 	if err != nil {
 		return nil, x.reason(err)
 	}
-	if x.verdict, err = p.gate.decide(x.client.Client, x.mark, x.standing, x.basis, asked); err != nil {
+	if x.verdict, err = p.gate(ctx).decide(x.client.Client, x.mark, x.standing, x.basis, asked); err != nil {
 		return nil, err
 	}
 	if x.standing.User != nil {
@@ -83,8 +83,11 @@ func (p *Provider) exchange(r *http.Request, form url.Values) (map[string]any, e
 
 // reason prefers what our own code said over what fosite made of it.
 func (x *exchange) reason(err error) error {
-	if x.err != nil {
+	switch {
+	case x.err != nil:
 		return x.err
+	case x.why != "":
+		return asError(err).why(x.why)
 	}
 	return err
 }

@@ -14,6 +14,8 @@ type Status struct {
 	At        time.Time     `json:"at"`
 	Parts     []StatusPart  `json:"parts" nullable:"false" doc:"What the deployment stands on."`
 	Activity  *Activity     `json:"activity,omitempty"`
+	Traffic   *Traffic      `json:"traffic" doc:"What was counted: each node writes every 5 seconds."`
+	Audit     *AuditStatus  `json:"audit,omitempty" doc:"How the audit log is sealed."`
 	Queues    []Queue       `json:"queues" nullable:"false" doc:"What waits to be sent to others, mails for instance."`
 	Ledger    *LedgerStatus `json:"ledger,omitempty" doc:"For those who may see revocations."`
 	Keys      []Key         `json:"keys,omitempty" nullable:"false" doc:"For those who may see signing keys."`
@@ -29,7 +31,7 @@ type StatusPart struct {
 
 // Activity is what people did lately.
 type Activity struct {
-	Since   time.Time `json:"since" doc:"The figures are of the time after it; a busy deployment counts a shorter time."`
+	Since   time.Time `json:"since" doc:"The figures are of the time after it."`
 	SignIns []SignIns `json:"sign_ins" nullable:"false"`
 	Grants  int       `json:"grants" doc:"How many grants began; the count ends at 20000."`
 }
@@ -38,7 +40,7 @@ type Activity struct {
 type SignIns struct {
 	Hour   time.Time `json:"hour"`
 	Result string    `json:"result" doc:"success, or the cause of the refusal."`
-	Count  int       `json:"count"`
+	Count  int64     `json:"count"`
 }
 
 // Queue is what waits of one kind.
@@ -53,6 +55,8 @@ type Queue struct {
 type LedgerStatus struct {
 	Position int64            `json:"position"`
 	Timeline string           `json:"timeline"`
+	Applied  int64            `json:"applied" doc:"Up to which position the node that answers has taken it in."`
+	Confirm  *time.Time       `json:"confirmed_at,omitempty" doc:"When the database last told that node that there is nothing more."`
 	Floor    int64            `json:"floor" doc:"Tokens decided before it are refused: their rows have left."`
 	Relays   map[string]int64 `json:"relays" doc:"Up to which position it was passed on as messages, by kind."`
 }
@@ -66,7 +70,13 @@ func (s *surface) status() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body Status }{s.statusOf(found)}, nil
+		month, err := s.Admin.Month(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		out := s.statusOf(found)
+		out.Traffic = trafficOf(found.Traffic, month)
+		return &struct{ Body Status }{out}, nil
 	})
 }
 
@@ -84,8 +94,13 @@ func (s *surface) statusOf(st *admin.Status) Status {
 			out.Activity.SignIns[i] = SignIns{Hour: time.UnixMilli(o.Hour).UTC(), Result: o.Result, Count: o.Count}
 		}
 	}
+	if st.Chain != nil {
+		out.Audit = auditStatusOf(st.Chain)
+	}
 	if h := st.Head; h != nil {
-		out.Ledger = &LedgerStatus{Position: h.Position, Timeline: h.Timeline, Floor: h.Floor, Relays: st.Relays}
+		out.Ledger = &LedgerStatus{
+			Position: h.Position, Timeline: h.Timeline, Floor: h.Floor, Relays: st.Relays, Applied: st.Applied, Confirm: timeOf(st.ConfirmedAt),
+		}
 		out.Followers = followersOf(st.Followers)
 	}
 	if st.Keys != nil {

@@ -1,11 +1,14 @@
 package console
 
 import (
+	"maps"
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/auditlog"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -22,16 +25,38 @@ func (h *Handler) dashboard(v *visit) {
 			v.failed(err)
 			return
 		}
-		c.Blocks = append(c.Blocks, v.statusBlocks(s)...)
+		var month []counts.Row
+		ofMonth := v.query.Get("time") == "month"
+		if ofMonth {
+			if month, err = h.Admin.Month(v.r.Context(), v.caller); err != nil {
+				v.failed(err)
+				return
+			}
+		}
+		c.Blocks = append(c.Blocks, v.statusBlocks(s, spanOf(s, month, ofMonth))...)
 	}
 	v.show(c)
 }
 
-func (v *visit) statusBlocks(s *admin.Status) []templates.ConsoleBlock {
-	var blocks []templates.ConsoleBlock
-	if s.Activity != nil {
-		blocks = append(blocks, templates.ConsoleBlock{Heading: templates.Say("console.status.sign_ins"), Chart: v.signInChart(s)})
+func (v *visit) statusBlocks(s *admin.Status, t span) []templates.ConsoleBlock {
+	blocks := v.trafficBlocks(s, t)
+	if s.Chain != nil {
+		blocks = append(blocks, templates.ConsoleBlock{
+			Heading: templates.Say("console.status.chain"), Facts: v.chainFacts(s.Chain),
+			Links: []templates.ConsoleLink{{Said: templates.Say("console.area.audit"), URL: v.here("audit")}},
+		})
 	}
+	blocks = append(blocks, templates.ConsoleBlock{Heading: templates.Say("console.status.parts"), Facts: partFacts(s)})
+	if s.Head != nil {
+		blocks = append(blocks,
+			templates.ConsoleBlock{Heading: templates.Say("console.status.ledger"), Facts: v.ledgerFacts(s)},
+			templates.ConsoleBlock{Heading: templates.Say("console.status.followers"), Table: v.followerTable(s.Followers)})
+	}
+	return blocks
+}
+
+// partFacts tell which parts answer, and what waits to be sent.
+func partFacts(s *admin.Status) []templates.ConsoleFact {
 	facts := []templates.ConsoleFact{}
 	for _, p := range s.Parts {
 		badge := templates.ConsoleBadge{Said: templates.Say("console.status.answers"), Tone: templates.ToneGood}
@@ -47,41 +72,81 @@ func (v *visit) statusBlocks(s *admin.Status) []templates.ConsoleBlock {
 		}
 		facts = append(facts, templates.ConsoleFact{Name: templates.Say("console.status.queue", "Name", q.Kind), Cell: cell})
 	}
-	if s.Head != nil {
-		facts = append(facts, templates.ConsoleFact{Name: templates.Say("console.status.head"), Cell: templates.ConsoleCell{Said: templates.Named(number(s.Head.Position)), URL: v.here("revocations")}})
-	}
-	blocks = append(blocks, templates.ConsoleBlock{Heading: templates.Say("console.status.parts"), Facts: facts})
-	if s.Head != nil {
-		blocks = append(blocks, templates.ConsoleBlock{Heading: templates.Say("console.status.followers"), Table: v.followerTable(s.Followers)})
-	}
-	return blocks
+	return facts
 }
 
-// signInChart counts sign-ins by the hour: let in, and refused.
-func (v *visit) signInChart(s *admin.Status) *templates.ConsoleChart {
-	hour := time.Hour.Milliseconds()
-	first := (s.At/hour - 23) * hour
-	chart := &templates.ConsoleChart{
-		Label: templates.Say("console.status.sign_ins_label"),
-		Kinds: []templates.ConsoleBadge{
-			{Said: templates.Say("console.status.let_in"), Tone: templates.ToneGood}, {Said: templates.Say("console.status.refused"), Tone: templates.ToneBad},
-		},
+// chainFacts tell whether the audit log is sealed as it should be, and whether its end
+// is what Gatehouse wrote there. Only a verification proves more.
+func (v *visit) chainFacts(h *auditlog.Health) []templates.ConsoleFact {
+	end := templates.ConsoleCell{
+		Said:   templates.Say("console.status.sealed", "Count", int(h.Head), "Number", grouped(int(h.Head))),
+		Badges: []templates.ConsoleBadge{{Said: templates.Say("console.status.intact"), Tone: templates.ToneGood}},
 	}
-	for i := range int64(24) {
-		chart.Bars = append(chart.Bars, templates.ConsoleBar{Said: templates.Named(v.instant(first + i*hour).Format("15:04")), Counts: []int{0, 0}})
+	if h.SealedAt != 0 {
+		end.Small = v.asOf(h.SealedAt)
 	}
-	for _, o := range s.Activity.SignIns {
-		at := (o.Hour - first) / hour
-		if at < 0 || at >= int64(len(chart.Bars)) {
-			continue
+	if h.Broken != "" {
+		end.Badges[0] = templates.ConsoleBadge{Said: templates.Say("console.status.broken"), Tone: templates.ToneBad}
+		end.Small = templates.Named(h.Broken)
+	}
+	waits := templates.ConsoleCell{Said: templates.Named(grouped(h.Waiting))}
+	if h.Late {
+		waits.Badges = []templates.ConsoleBadge{{Said: templates.Say("console.status.late"), Tone: templates.ToneBad}}
+	}
+	facts := []templates.ConsoleFact{
+		{Name: templates.Say("console.status.chain_end"), Cell: end}, {Name: templates.Say("console.status.unsealed"), Cell: waits},
+	}
+	for _, f := range h.Streams {
+		cell := templates.ConsoleCell{Said: behind(f.Behind)}
+		if f.FailingSince != 0 {
+			cell.Badges = []templates.ConsoleBadge{{Said: templates.Say("console.status.stream_fails"), Tone: templates.ToneBad}}
+			cell.Small = v.asOf(f.FailingSince)
 		}
-		kind := 0
-		if o.Result != "success" {
-			kind = 1
-		}
-		chart.Bars[at].Counts[kind] += o.Count
+		facts = append(facts, templates.ConsoleFact{Name: templates.Named(f.Name), Cell: cell})
 	}
-	return chart
+	return facts
+}
+
+// ledgerFacts tell how far everybody is with what was taken back.
+func (v *visit) ledgerFacts(s *admin.Status) []templates.ConsoleFact {
+	facts := []templates.ConsoleFact{{
+		Name: templates.Say("console.status.head"),
+		Cell: templates.ConsoleCell{Said: templates.Named(grouped(int(s.Head.Position))), URL: v.here("revocations")},
+	}}
+	if s.ConfirmedAt != 0 {
+		facts = append(facts, templates.ConsoleFact{
+			Name: templates.Say("console.status.node"), Cell: templates.ConsoleCell{Said: behind(s.Behind), Small: v.asOf(s.ConfirmedAt)},
+		})
+	}
+	if f := s.Slowest(); f != nil {
+		cell := templates.ConsoleCell{
+			Said: behind(max(0, s.Head.Position-f.Position)), Small: templates.Named(f.Audience + " " + f.Instance),
+		}
+		if f.Silent {
+			cell.Badges = []templates.ConsoleBadge{{Said: templates.Say("console.follower.silent"), Tone: templates.ToneBad}}
+		}
+		facts = append(facts, templates.ConsoleFact{Name: templates.Say("console.status.slowest"), Cell: cell})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Relays)) {
+		facts = append(facts, templates.ConsoleFact{
+			Name: templates.Say("console.status.relay", "Name", name),
+			Cell: templates.ConsoleCell{Said: behind(max(0, s.Head.Position-s.Relays[name]))},
+		})
+	}
+	return facts
+}
+
+// asOf says when something was so.
+func (v *visit) asOf(ms int64) templates.Said {
+	return templates.Say("console.status.as_of", "When", v.instant(ms).Format("2006-01-02 15:04:05 MST"))
+}
+
+// behind says how many entries are missing.
+func behind(n int64) templates.Said {
+	if n == 0 {
+		return templates.Say("console.status.up_to_date")
+	}
+	return templates.Say("console.status.behind", "Count", int(n), "Number", grouped(int(n)))
 }
 
 func (v *visit) followerTable(list []admin.Follower) *templates.ConsoleTable {

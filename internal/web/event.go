@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+
+	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
 // maxLogged bounds each logged value that a client may have chosen.
@@ -21,6 +23,8 @@ type RequestEvent struct {
 	UserID    string // sub or internal id, never a name or mail address
 	Outcome   string // one fixed word, such as "issued", "denied", "signed-in"
 	Error     string // the protocol's error code, such as "invalid_grant"
+	Reason    string // one fixed word that says which of the code's several causes it was
+	Client    id.ID  // the client's own key if there is such a client; it is not logged
 	Fault     bool   // ours, although the answer is no 5xx: a redirect can carry one
 	Cause     error  // why, for the operator; a Cause with a 5xx answer is an error in the log
 	route     string
@@ -76,6 +80,7 @@ func (e *RequestEvent) write(ctx context.Context, log *slog.Logger, method strin
 		{"user_id", e.UserID},
 		{"outcome", e.Outcome},
 		{"error", e.Error},
+		{"reason", e.Reason},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, slog.String(a.name, clip(a.value)))
