@@ -19,6 +19,10 @@ const (
 	CustomRedirect   RedirectKind = "custom"
 )
 
+// PathDebugCallback is where the operators' console takes answers to the requests that
+// it makes in the name of clients, below the issuer. It is nobody's redirect URI.
+const PathDebugCallback = "/admin/clients/debug/callback"
+
 // KindOfRedirect tells the kind of a redirect URI that was proven to be the
 // client's.
 func KindOfRedirect(raw string) RedirectKind {
@@ -49,6 +53,9 @@ func ValidateRedirectURI(t ClientType, raw string) error {
 	scheme, _, ok := strings.Cut(raw, ":")
 	if !ok || !validScheme(scheme) {
 		return invalid("a redirect URI is absolute, its scheme in lower case")
+	}
+	if path, _, _ := strings.Cut(raw, "?"); strings.HasSuffix(path, PathDebugCallback) {
+		return invalid("this address belongs to the console of an authorization server")
 	}
 	if scheme != "https" && scheme != "http" {
 		return validateCustomScheme(t, scheme, raw)

@@ -34,6 +34,7 @@ func TestValidateRedirectURI(t *testing.T) {
 // Rows 25 to 40 of the attacks on redirect URIs, as far as registration goes.
 func TestValidateRedirectURI_Refuses(t *testing.T) {
 	every := []string{
+		"http://localhost:8400/admin/clients/debug/callback", "https://id.example.com/auth/admin/clients/debug/callback?x=1", // the console's own
 		"", "/", "cb", "//evil.example/cb", "https:", "https:/x", "https://", "https:///cb", "https:evil.example",
 		// 27: user information
 		"https://good@evil.example", "https://good:x@@evil.example", "https://a@b@c/", "https://@evil.example/", "https://app.example\\@evil.example/",

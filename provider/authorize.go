@@ -94,7 +94,7 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, params url.Valu
 		return
 	}
 	p.twice(func(find finder) bool {
-		a, err := p.readAuthorization(r.Context(), params, find)
+		a, err := p.readAuthorization(r.Context(), params, pushed != nil && pushed.Console, find)
 		if err == nil && a.client.RequirePAR && pushed == nil {
 			err = invalidRequest("This client must push its authorization requests (RFC 9126)")
 		}
@@ -169,7 +169,9 @@ func (p *Provider) resume(w http.ResponseWriter, r *http.Request, rawID string) 
 		return
 	}
 	p.twice(func(find finder) bool {
-		a, err := p.readAuthorization(r.Context(), params, find)
+		// A flow that was pushed with the console's redirect URI was pushed by the
+		// console: nobody else can push one.
+		a, err := p.readAuthorization(r.Context(), params, f.Pushed, find)
 		if err != nil && a.early {
 			return false
 		}
@@ -229,8 +231,7 @@ func (p *Provider) fail(w http.ResponseWriter, r *http.Request, a *authorization
 	}
 	e := asError(err)
 	if a == nil || a.redirectURI == "" {
-		event := web.Event(r.Context())
-		event.Error, event.Cause = e.Code, e.Cause
+		noteRefusal(r, e)
 		kind := templates.InvalidRequest
 		if e.Status >= http.StatusInternalServerError {
 			kind = templates.TemporarilyUnavailable
@@ -242,8 +243,7 @@ func (p *Provider) fail(w http.ResponseWriter, r *http.Request, a *authorization
 }
 
 func (p *Provider) showUnproven(w http.ResponseWriter, r *http.Request, u *unproven) {
-	event := web.Event(r.Context())
-	event.Error, event.Cause = u.err.Code, u.err.Cause
+	noteRefusal(r, u.err)
 	page := templates.Error{Kind: templates.InvalidRequest, Detail: u.err.Description}
 	switch u.kind {
 	case badClient:
@@ -262,8 +262,7 @@ func (p *Provider) showUnproven(w http.ResponseWriter, r *http.Request, u *unpro
 // answerClient sends an error to the client (RFC 6749 §4.1.2.1).
 func (p *Provider) answerClient(w http.ResponseWriter, r *http.Request, a *authorization, err error) {
 	e := asError(err)
-	event := web.Event(r.Context())
-	event.Error, event.Cause, event.Fault = e.Code, e.Cause, e.Status >= http.StatusInternalServerError
+	noteRefusal(r, e).Fault = e.Status >= http.StatusInternalServerError
 	p.respond(w, r, a, url.Values{"error": {e.Code}, "error_description": {printable(e.Description)}})
 }
 

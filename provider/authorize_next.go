@@ -234,7 +234,7 @@ func (p *Provider) issueCode(w http.ResponseWriter, r *http.Request, a *authoriz
 		scopes: a.scopes, resources: a.resources, signedIn: true,
 		offline: offline(a.client.Client, st, a.scopes),
 	}
-	v, err := p.gate.decide(a.client.Client, a.mark, st, b, ask{grantType: grantCode, now: now, openAudience: true, demands: d})
+	v, err := p.gate(r.Context()).decide(a.client.Client, a.mark, st, b, ask{grantType: grantCode, now: now, openAudience: true, demands: d})
 	if err != nil {
 		p.fail(w, r, a, refusal(err))
 		return
@@ -293,7 +293,7 @@ func (p *Provider) finish(ctx context.Context, f *progress, now time.Time) {
 func refusal(err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Code == "invalid_grant" {
-		return newError(http.StatusForbidden, "access_denied", e.Description)
+		return newError(http.StatusForbidden, "access_denied", e.Description).why(e.Reason)
 	}
 	return err
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/ory/fosite"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
+	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/provider/token"
 )
 
@@ -24,6 +26,7 @@ type authorization struct {
 	early   bool // the client is as last seen: nothing may be decided, nor sent to it
 	request fosite.AuthorizeRequester
 	pushed  *pushed // nil unless it came by a pushed request
+	console bool    // the operators' console pushed it
 
 	redirectURI string
 	state       string
@@ -76,10 +79,11 @@ const (
 	maxLoginHint = 256
 )
 
-// readAuthorization validates a request. An *unproven error is for a page; every
+// readAuthorization validates a request; console says that the operators' console
+// pushed it. An *unproven error is for a page; every
 // other error comes with an authorization that says where to redirect it.
-func (p *Provider) readAuthorization(ctx context.Context, params url.Values, find finder) (*authorization, error) {
-	a := &authorization{params: params, maxAge: -1}
+func (p *Provider) readAuthorization(ctx context.Context, params url.Values, console bool, find finder) (*authorization, error) {
+	a := &authorization{params: params, console: console, maxAge: -1}
 	if err := p.proveClient(ctx, a, find); err != nil {
 		return a, err
 	}
@@ -108,7 +112,7 @@ func (p *Provider) proveClient(ctx context.Context, a *authorization, find finde
 	if clientID == "" {
 		return unprovenRequest("The client_id is missing")
 	}
-	unknown := &unproven{err: invalidClient("The client is unknown or disabled"), kind: badClient}
+	unknown := &unproven{err: invalidClient("The client is unknown or disabled").why(counts.ReasonUnknownClient), kind: badClient}
 	c, mark, early, err := find(ctx, clientID)
 	a.early = early
 	if errors.Is(err, accounts.ErrNotFound) {
@@ -117,6 +121,7 @@ func (p *Provider) proveClient(ctx context.Context, a *authorization, find finde
 	if err != nil {
 		return err
 	}
+	web.Event(ctx).Client = c.ID
 	if c.DisabledAt != 0 {
 		return unknown
 	}
@@ -126,14 +131,27 @@ func (p *Provider) proveClient(ctx context.Context, a *authorization, find finde
 		// RFC 6749 §3.1.2.3 allows to leave it out where there is only one;
 		// OpenID Connect does not.
 		if len(c.RedirectURIs) != 1 || slices.Contains(strings.Fields(a.params.Get("scope")), scopeOpenID) {
-			return &unproven{err: invalidRequest("The redirect_uri is missing"), kind: badRedirect}
+			return &unproven{err: invalidRequest("The redirect_uri is missing").why(counts.ReasonRedirectURI), kind: badRedirect}
 		}
 		uri = c.RedirectURIs[0]
-	} else if !accounts.MatchRedirectURI(c, uri) {
-		if !early && p.Refusals != nil { // an early one is proven again
+	}
+	return p.proveRedirect(a, uri)
+}
+
+// proveRedirect takes the console's own redirect URI from the console alone, whatever a
+// client has registered, and of all others those that the client has.
+func (p *Provider) proveRedirect(a *authorization, uri string) error {
+	c := a.client.Client
+	switch {
+	case uri == p.url(accounts.PathDebugCallback):
+		if !a.console {
+			return &unproven{err: invalidRequest("The redirect_uri is the console's").why(counts.ReasonRedirectURI), kind: badRedirect}
+		}
+	case !accounts.MatchRedirectURI(c, uri):
+		if !a.early && p.Refusals != nil { // an early one is proven again
 			p.Refusals.Note(c.ID, uri)
 		}
-		return &unproven{err: invalidRequest("The redirect_uri is not registered for this client"), kind: badRedirect}
+		return &unproven{err: invalidRequest("The redirect_uri is not registered for this client").why(counts.ReasonRedirectURI), kind: badRedirect}
 	}
 	a.redirectURI, a.client.redirectURI = uri, uri
 	return nil

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/provider/token"
@@ -31,6 +32,7 @@ type credentials struct {
 	clientID string
 	secret   string
 	jwt      string
+	vouched  bool // for nothing of the above: the console asks in the client's name
 }
 
 // presented finds the one way of authentication that the request uses. Two at once
@@ -132,6 +134,9 @@ func (p *Provider) identify(ctx context.Context, r *http.Request, form url.Value
 	if err != nil {
 		return nil, err
 	}
+	if v := voucherFrom(ctx); v != nil {
+		cred = credentials{clientID: v.clientID, vouched: true}
+	}
 	if cred.clientID == "" {
 		return nil, invalidClient("No client credentials")
 	}
@@ -161,6 +166,7 @@ func (p *Provider) verifyClient(ctx context.Context, cred credentials, now time.
 	if err != nil {
 		return nil, unknownIsRefused(err)
 	}
+	web.Event(ctx).Client = c.ID
 	who := &caller{Client: c, mark: mark, early: early, presented: cred}
 	err = p.prove(ctx, who, now)
 	var refused *Error
@@ -183,7 +189,13 @@ func unknownIsRefused(err error) error {
 
 // prove holds what was presented against the client.
 func (p *Provider) prove(ctx context.Context, who *caller, now time.Time) error {
-	if who.DisabledAt != 0 || who.AuthMethod != who.presented.method {
+	if who.DisabledAt != 0 {
+		return errRefused()
+	}
+	if who.presented.vouched {
+		return nil
+	}
+	if who.AuthMethod != who.presented.method {
 		return errRefused()
 	}
 	switch who.presented.method {
@@ -222,7 +234,7 @@ func (p *Provider) proveAssertion(ctx context.Context, who *caller, now time.Tim
 		return err
 	}
 	if !fresh {
-		return invalidClient("The client assertion was already used").because(errReplayed)
+		return invalidClient("The client assertion was already used").because(errReplayed).why(counts.ReasonReused)
 	}
 	who.spent = true
 	return nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/web"
@@ -27,6 +28,9 @@ type pushed struct {
 	Params    string `json:"params"`
 	GrantID   id.ID  `json:"grant_id"`
 	ExpiresAt int64  `json:"expires_at"` // Unix milliseconds
+	// Console says that the operators' console pushed it, which alone has its answers
+	// sent to the console.
+	Console bool `json:"console,omitempty"`
 }
 
 const (
@@ -69,7 +73,8 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 		form.Del(credential)
 	}
 	form.Set("client_id", c.ClientID)
-	a, err := p.readAuthorization(ctx, form, func(context.Context, string) (*accounts.Client, accounts.Mark, bool, error) {
+	console := voucherFrom(ctx) != nil
+	a, err := p.readAuthorization(ctx, form, console, func(context.Context, string) (*accounts.Client, accounts.Mark, bool, error) {
 		return c.Client, c.mark, false, nil
 	})
 	if err != nil {
@@ -87,7 +92,7 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 	key := base64.RawURLEncoding.EncodeToString(secret.Random(requestURIBytes))
 	stored, err := json.Marshal(pushed{
 		ClientID: c.ClientID, Params: form.Encode(), GrantID: id.New(),
-		ExpiresAt: now.Add(p.Lifetimes.PushedRequest).UnixMilli(),
+		ExpiresAt: now.Add(p.Lifetimes.PushedRequest).UnixMilli(), Console: console,
 	})
 	if err != nil {
 		return nil, err
@@ -114,7 +119,7 @@ func (p *Provider) takePushed(ctx context.Context, params url.Values) (*pushed, 
 	if !ok {
 		return nil, params, nil
 	}
-	unknown := &unproven{err: newError(http.StatusBadRequest, "invalid_request_uri", "The request_uri is unknown or has expired")}
+	unknown := &unproven{err: newError(http.StatusBadRequest, "invalid_request_uri", "The request_uri is unknown or has expired").why(counts.ReasonUnknown)}
 	if len(key) != base64.RawURLEncoding.EncodedLen(requestURIBytes) {
 		return nil, nil, unknown
 	}

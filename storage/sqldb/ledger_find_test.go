@@ -60,6 +60,37 @@ func TestFindRows(t *testing.T) {
 	})
 }
 
+// TestRowsOf: rows of any kind with one of the keys; the empty key is that of the kind
+// All alone, though stamps have none either.
+func TestRowsOf(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		d := open(t)
+		appendRows(t, d, revocation.Entry{Kind: revocation.User, Key: "ada"})
+		appendRows(t, d, revocation.Entry{Kind: revocation.User, Key: "bob"})
+		stamp := revocation.Stamp{Subject: revocation.UserValidFrom, ID: "nobody"} // its row has no key
+		if err := d.InTx(t.Context(), func(ctx context.Context) error { return d.Stamp(ctx, stamp) }); err != nil {
+			t.Fatal(err)
+		}
+		appendRows(t, d, revocation.Entry{Kind: revocation.All, Reason: "emergency"})
+		appendRows(t, d, revocation.Entry{Kind: revocation.Client, Key: "app"})
+		appendRows(t, d, revocation.Entry{Kind: revocation.Membership, Key: "ada"})
+		for _, c := range []struct {
+			keys  []string
+			limit int
+			want  []int64
+		}{{[]string{"ada", "app"}, 10, []int64{6, 5, 1}}, {[]string{"ada", ""}, 2, []int64{6, 4}}, {[]string{"x"}, 10, nil}} {
+			rows, err := d.RowsOf(t.Context(), c.keys, c.limit)
+			var got []int64
+			for _, r := range rows {
+				got = append(got, r.Position)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
+				t.Errorf("%q: %v %s", c.keys, err, diff)
+			}
+		}
+	})
+}
+
 func TestWrittenBefore(t *testing.T) {
 	onBoth(t, func(t *testing.T, open opener) {
 		d, now := clocked(t, open)
