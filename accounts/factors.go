@@ -47,14 +47,14 @@ type Factors struct {
 	Recovery RecoveryStore
 	Devices  DeviceStore
 	Waiting  WaitingStore
-	Policy   SignInPolicy
+	// Settings say who needs a second factor, and what an authenticator app shows above
+	// its codes.
+	Settings SettingsSource
 	// WebAuthn makes and checks what passkeys say; nil where the issuer's host is
 	// no domain name, and then there are no passkeys.
 	WebAuthn WebAuthn
 	Keys     *secret.Keyring
 	Logger   *slog.Logger
-	// Brand is what an authenticator app shows above its codes.
-	Brand string
 	// SecurityURL is the link in the mails.
 	SecurityURL string
 	// Device says in words what a user agent is; nil leaves it out of the mails.
@@ -101,7 +101,7 @@ func (s *Factors) Standing(ctx context.Context, user *User) (has, needed bool, e
 	if err != nil {
 		return false, false, fmt.Errorf("factors of a user: %w", err)
 	}
-	return has, s.Policy.NeedsFactor(user, needed), nil
+	return has, CurrentSettings(ctx, s.Settings).Policy.NeedsFactor(user, needed), nil
 }
 
 // MayChange says whether a session is good for a change of its person's factors, for

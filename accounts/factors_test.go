@@ -91,7 +91,7 @@ func factorsIn(t testing.TB, w *world) *factorWorld {
 	j := accounts.Journal{Tx: w.db, Audit: w.db, Ledger: w.db, Now: w.now, Mails: f.post, Signals: f.post}
 	f.factors = &accounts.Factors{
 		Journal: j, Users: w.db, Sessions: w.db, Grants: w.db, Store: w.db, TOTPs: w.db, Passkeys: w.db, Recovery: w.db,
-		Devices: w.db, Waiting: w.db, Keys: keys, Logger: logger, Brand: "Acme: Login", SecurityURL: "https://id.example/account/security",
+		Devices: w.db, Waiting: w.db, Keys: keys, Logger: logger, Settings: &accounts.Settings{Brand: "Acme: Login"}, SecurityURL: "https://id.example/account/security",
 		Device: func(string) string { return "Firefox on Linux" },
 	}
 	f.signIns = &accounts.SignIns{
@@ -329,7 +329,7 @@ func lastFactor(t *testing.T, w *factorWorld) {
 
 func TestFactors_Standing(t *testing.T) {
 	w := newFactorWorld(t)
-	w.factors.Policy = accounts.SignInPolicy{StaffNeedFactor: true}
+	w.factors.Settings = &accounts.Settings{Policy: accounts.SignInPolicy{StaffNeedFactor: true}}
 	u := w.person("alice")
 	if _, needed, err := w.factors.Standing(t.Context(), u); err != nil || needed {
 		t.Errorf("anybody: %t, %v", needed, err)

@@ -10,11 +10,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 )
 
-// Invites lets operators invite people by mail.
+// Invites lets operators invite people by mail, unless the settings of Users let
+// nobody in (SignUpClosed).
 type Invites struct {
 	*Proofs
 	Groups *Groups
-	Mode   SignUpMode // SignUpClosed lets nobody in
+}
+
+func (s *Invites) closed(ctx context.Context) bool {
+	mode := CurrentSettings(ctx, s.Users.Settings).SignUp
+	return mode == SignUpClosed || mode == ""
 }
 
 // Invite mails a link by which somebody makes an account with this address, as a
@@ -22,7 +27,7 @@ type Invites struct {
 // to the address replaces this one. Errors: ErrClosed, *BadField (ErrConflict: the
 // address has an account), ErrNotFound for a group.
 func (s *Invites) Invite(ctx context.Context, actor audit.Actor, email string, groups []string, language string) (link string, err error) {
-	if s.Mode == SignUpClosed {
+	if s.closed(ctx) {
 		return "", ErrClosed
 	}
 	key, err := EmailKey(email)
@@ -65,7 +70,7 @@ func (s *Invites) Look(ctx context.Context, token string) (email string, err err
 	if err != nil {
 		return "", err
 	}
-	if s.Mode == SignUpClosed {
+	if s.closed(ctx) {
 		return "", ErrClosed
 	}
 	return h.data.Email, nil
@@ -87,7 +92,7 @@ func (s *Invites) Accept(ctx context.Context, token string, n Invited) (*Entry, 
 	if err != nil {
 		return nil, err
 	}
-	if s.Mode == SignUpClosed {
+	if s.closed(ctx) {
 		return nil, ErrClosed
 	}
 	u, err := s.Users.named(strings.TrimSpace(n.Username), h.data.Email, strings.TrimSpace(n.Name))

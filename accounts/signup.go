@@ -22,15 +22,14 @@ const (
 	SignUpClosed     SignUpMode = "closed"     // nobody, not even by an invitation sent before
 )
 
+// Open reports whether strangers can sign up without an invitation.
+func (m SignUpMode) Open() bool { return m == SignUpOpen || m == SignUpDomain }
+
 // SignUps lets people make accounts for themselves. An account is made when its
 // address is proven and not before: nobody can occupy the address of somebody else.
 // Whether an address or a username is taken is told only to those who have proven
-// an address.
-type SignUps struct {
-	*Proofs
-	Mode    SignUpMode
-	Domains []string // of SignUpDomain, in lower case; their subdomains are others
-}
+// an address. Who can is what the settings of Users say at that moment.
+type SignUps struct{ *Proofs }
 
 // SignUp is what somebody asks for.
 type SignUp struct {
@@ -42,18 +41,20 @@ type SignUp struct {
 }
 
 // Open reports whether strangers can sign up without an invitation.
-func (s *SignUps) Open() bool { return s.Mode == SignUpOpen || s.Mode == SignUpDomain }
+func (s *SignUps) Open(ctx context.Context) bool {
+	return CurrentSettings(ctx, s.Users.Settings).SignUp.Open()
+}
 
 // Ask mails a link and a code, and returns the id of the proof for the window in
 // which it was asked for. Somebody who has an account already is told so by mail.
 // Either costs one hash, and the same statements. Errors: ErrClosed, *BadField,
 // *Throttled, ErrBusy.
 func (s *SignUps) Ask(ctx context.Context, n SignUp) (proofID string, err error) {
-	if !s.Open() {
+	if !s.Open(ctx) {
 		return "", ErrClosed
 	}
 	n.Username, n.Email, n.Name = strings.TrimSpace(n.Username), strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
-	u, err := s.checked(n)
+	u, err := s.checked(ctx, n)
 	if err != nil {
 		return "", err
 	}
@@ -84,8 +85,8 @@ func (s *SignUps) Ask(ctx context.Context, n SignUp) (proofID string, err error)
 		if n.Name != "" {
 			data[MailDataName] = n.Name
 		}
-		if n.Asker.App != "" {
-			data[MailDataApp] = n.Asker.App
+		if app := n.Asker.App.In(n.Asker.Language); app != "" {
+			data[MailDataApp] = app
 		}
 		return Mail{Kind: MailVerifyAddress, To: n.Email, Language: n.Asker.Language, Data: data}
 	})
@@ -105,24 +106,25 @@ func (p *Proofs) exists(u *User, language string) Mail {
 }
 
 // checked is what is asked for as a user that does not exist, if it could.
-func (s *SignUps) checked(n SignUp) (*User, error) {
+func (s *SignUps) checked(ctx context.Context, n SignUp) (*User, error) {
 	u, err := s.Users.named(n.Username, n.Email, n.Name)
 	if err != nil {
 		return nil, err
 	}
-	if !s.allowed(u.EmailKey) {
+	if !s.allowed(ctx, u.EmailKey) {
 		return nil, &BadField{Field: "email", Err: ErrClosed}
 	}
 	return u, nil
 }
 
-// allowed reports whether an address may be signed up with in this mode.
-func (s *SignUps) allowed(emailKey string) bool {
-	if s.Mode != SignUpDomain {
-		return s.Open()
+// allowed reports whether an address may be signed up with now.
+func (s *SignUps) allowed(ctx context.Context, emailKey string) bool {
+	now := CurrentSettings(ctx, s.Users.Settings)
+	if now.SignUp != SignUpDomain {
+		return now.SignUp.Open()
 	}
 	_, domain, _ := strings.Cut(emailKey, "@")
-	return slices.Contains(s.Domains, domain)
+	return slices.Contains(now.SignUpDomains, domain)
 }
 
 // named is a user with these names, if they can be names. Errors: *BadField.
@@ -175,7 +177,7 @@ func (s *SignUps) Look(ctx context.Context, token string, a Asker) (*Pending, er
 	if err != nil {
 		return nil, err
 	}
-	if !s.allowed(h.EmailKey) {
+	if !s.allowed(ctx, h.EmailKey) {
 		return nil, ErrClosed
 	}
 	return &Pending{Username: h.data.Username, Email: h.data.Email, Here: h.here}, nil
@@ -191,7 +193,7 @@ func (s *SignUps) Confirm(ctx context.Context, e Evidence, choice SignUpChoice) 
 	if err != nil {
 		return nil, err
 	}
-	if !s.allowed(h.EmailKey) {
+	if !s.allowed(ctx, h.EmailKey) {
 		return nil, ErrClosed
 	}
 	if !h.here {

@@ -144,15 +144,15 @@ func TestSignUp_Refused(t *testing.T) {
 // Every way in is shut that the mode does not open, also for what was begun before.
 func TestAttack_211_SignUpModes(t *testing.T) {
 	d := newDoors(t)
-	d.signUps.Domains = []string{"test.com"}
+	d.settings.SignUpDomains = []string{"test.com"}
 	_, m := d.signUp("ada", "ada@elsewhere.org", here())
 	begun := accounts.Evidence{Token: tokenOf(t, m, accounts.PathSignUpConfirm), Asker: here()}
 	link, err := d.invites.Invite(t.Context(), operator(), "bob@elsewhere.org", nil, "")
 	d.must(err)
 	invitation := tokenIn(t, link, accounts.PathInvitation)
 	for _, mode := range []accounts.SignUpMode{accounts.SignUpDomain, accounts.SignUpInvitation, accounts.SignUpClosed, ""} {
-		d.signUps.Mode, d.invites.Mode = mode, mode
-		if d.signUps.Open() != (mode == accounts.SignUpDomain) {
+		d.settings.SignUp = mode
+		if d.signUps.Open(t.Context()) != (mode == accounts.SignUpDomain) {
 			t.Errorf("%s: open", mode)
 		}
 		_, err := d.signUps.Confirm(t.Context(), begun, accounts.SignUpChoice{})
@@ -164,14 +164,14 @@ func TestAttack_211_SignUpModes(t *testing.T) {
 			wantErr(t, err, accounts.ErrClosed)
 		}
 	}
-	d.invites.Mode = accounts.SignUpClosed
+	d.settings.SignUp = accounts.SignUpClosed
 	_, err = d.invites.Accept(t.Context(), invitation, accounts.Invited{Username: "bob", Password: goodPassword, Asker: here()})
 	wantErr(t, err, accounts.ErrClosed)
 	_, err = d.invites.Look(t.Context(), invitation)
 	wantErr(t, err, accounts.ErrClosed)
 	_, err = d.invites.Invite(t.Context(), operator(), "c@test.com", nil, "")
 	wantErr(t, err, accounts.ErrClosed)
-	d.signUps.Mode = accounts.SignUpDomain
+	d.settings.SignUp = accounts.SignUpDomain
 	_, m = d.signUp("carol", "Carol@TEST.com", here())
 	_, err = d.signUps.Confirm(t.Context(), accounts.Evidence{Token: tokenOf(t, m, accounts.PathSignUpConfirm), Asker: here()}, accounts.SignUpChoice{})
 	d.must(err)

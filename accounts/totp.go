@@ -57,9 +57,9 @@ type enrolment struct {
 // BeginTOTP makes the secret of a new authenticator app: as text (base32, to be
 // typed), as otpauth URI (for the QR code), and sealed, for the hidden field that
 // brings it back to ConfirmTOTP within the hour. Nothing is kept yet.
-func (s *Factors) BeginTOTP(_ context.Context, user *User) (key, uri, sealed string, err error) {
+func (s *Factors) BeginTOTP(ctx context.Context, user *User) (key, uri, sealed string, err error) {
 	e := enrolment{Secret: secret.Random(totpSecret), ExpiresAt: s.now() + totpEnrolment.Milliseconds()}
-	brand := strings.ReplaceAll(s.Brand, ":", " ") // it ends the issuer in the label
+	brand := strings.ReplaceAll(CurrentSettings(ctx, s.Settings).Brand, ":", " ") // it ends the issuer in the label
 	if brand == "" {
 		brand = "Gatehouse"
 	}

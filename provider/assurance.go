@@ -36,7 +36,8 @@ type demands struct {
 // demandsOn reads what is demanded of the person of a standing, whose mark becomes
 // one at which all of it was true (L9).
 func (p *Provider) demandsOn(ctx context.Context, a *authorization, st *granting.Standing, now time.Time) (*demands, error) {
-	d := &demands{policy: p.Policy, signUp: p.SignUp}
+	decided := accounts.CurrentSettings(ctx, p.Settings)
+	d := &demands{policy: decided.Policy, signUp: decided.SignUp.Open()}
 	if !signedIn(st, now) {
 		return d, nil
 	}
@@ -44,7 +45,7 @@ func (p *Provider) demandsOn(ctx context.Context, a *authorization, st *granting
 	if err != nil {
 		return nil, err
 	}
-	d.mustHave = p.Policy.NeedsFactor(st.User, strict)
+	d.mustHave = d.policy.NeedsFactor(st.User, strict)
 	// Who has shown two factors has a second one. An operator who asks for one means
 	// one that is there now.
 	d.has = accounts.ACRAtLeast(st.Session.ACR, accounts.ACRTwoFactors)

@@ -257,7 +257,7 @@ func TestStrictGroup(t *testing.T) {
 // TestStaffNeedFactor is the policy for staff and superusers.
 func TestStaffNeedFactor(t *testing.T) {
 	w := newWorld(t, newServer(t, sqliteURL(t)))
-	w.provider.Policy.StaffNeedFactor = true
+	w.provider.Settings = &accounts.Settings{Policy: accounts.SignInPolicy{StaffNeedFactor: true}}
 	w.allow(w.user, w.web, "openid")
 	w.allow(w.reader, w.web, "openid")
 	request := w.web.request("openid")
@@ -279,7 +279,8 @@ func TestStaffNeedFactor(t *testing.T) {
 func TestRequiredActions(t *testing.T) {
 	onEach(t, func(t *testing.T, s *server) {
 		w := newWorld(t, s)
-		w.provider.Policy = accounts.SignInPolicy{VerifyEmail: true, TermsVersion: "2026-11"}
+		settings := &accounts.Settings{Policy: accounts.SignInPolicy{VerifyEmail: true, TermsVersion: "2026-11"}}
+		w.provider.Settings = settings
 		w.allow(w.user, w.web, "openid")
 		ctx := t.Context()
 		must := func(err error) { t.Helper(); ledgerMust(t, err) }
@@ -315,7 +316,7 @@ func TestRequiredActions(t *testing.T) {
 		if location(t, b.resume(flowID), callback).Get("code") == "" {
 			t.Error("no code after all of it")
 		}
-		w.provider.Policy.TermsVersion = "2026-12"
+		settings.Policy.TermsVersion = "2026-12"
 		flowAt(t, b.authorize(w.web.request("openid")), flow.PathTerms)
 	})
 }
@@ -324,7 +325,10 @@ func TestRequiredActions(t *testing.T) {
 func TestPromptCreate(t *testing.T) {
 	for _, signUp := range []bool{true, false} {
 		w := newWorld(t, newServer(t, sqliteURL(t)))
-		w.provider.SignUp = signUp
+		w.provider.Settings = &accounts.Settings{}
+		if signUp {
+			w.provider.Settings = &accounts.Settings{SignUp: accounts.SignUpOpen}
+		}
 		w.allow(w.user, w.web, "openid")
 		path := flow.PathSignIn
 		if signUp {
@@ -394,5 +398,38 @@ func TestAssurance_CostsNoStatement(t *testing.T) {
 	w.browser.signInBy(w.user, "pwd", "otp", "mfa")
 	if after := authorize(); after != before {
 		t.Errorf("%d statements, %d without the group", after, before)
+	}
+}
+
+// TestStepUp_ByMail: a code by mail and one of an app are one kind of factor. Whoever
+// demands two does not take them for two, wherever the demand comes from.
+func TestStepUp_ByMail(t *testing.T) {
+	w := newWorld(t, newServer(t, sqliteURL(t)))
+	w.authenticator(w.user)
+	w.allow(w.user, w.web, "openid")
+	demand := func(must bool) {
+		t.Helper()
+		ledgerMust(t, w.groups.SetSecondFactor(t.Context(), tester, "Editors", must))
+	}
+	for name, tt := range map[string]struct {
+		set, unset func()
+		wish       []string
+	}{
+		"the request": {func() {}, func() {}, []string{"acr_values", twoFactors}},
+		"the client":  {func() { w.require(w.web, twoFactors) }, func() { w.require(w.web, "") }, nil},
+		"a group":     {func() { demand(true) }, func() { demand(false) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.set()
+			defer tt.unset()
+			b := w.browser()
+			b.signInBy(w.user, "otp")
+			request := w.web.request("openid", tt.wish...)
+			flowID := flowAt(t, b.authorize(request), flow.PathSecondFactor)
+			wantRedirect(t, b.authorize(changed(cloneValues(request), "prompt", "none")), callback, "login_required")
+			flowAt(t, b.resume(flowID), flow.PathSecondFactor)
+			b.signInBy(w.user, "pwd", "otp", "mfa")
+			location(t, b.resume(flowID), callback)
+		})
 	}
 }

@@ -35,26 +35,28 @@ func (p *Provider) metadataPaths() []string {
 // metadata describes the server (RFC 8414, OpenID Connect Discovery 1.0). It holds
 // no empty list and no null: some clients choke on them.
 func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) {
+	signUp := accounts.CurrentSettings(r.Context(), p.Settings).SignUp.Open()
 	document := p.document.Load()
-	if document == nil {
-		body, err := json.Marshal(p.withStatusLists(p.metadataDocument(r.Context())))
+	if document == nil || document.signUp != signUp {
+		body, err := json.Marshal(p.withStatusLists(p.metadataDocument(r.Context(), signUp)))
 		if err != nil {
 			p.answerError(w, r, err)
 			return
 		}
-		document = &published{body: body, etag: etagOf(body)}
-		p.document.Store(document) // it does not change while the server runs
+		document = &published{body: body, etag: etagOf(body), signUp: signUp}
+		p.document.Store(document) // nothing else in it changes while the server runs
 	}
 	servePublic(w, r, "application/json", document.body, document.etag)
 }
 
 // published is a document that does not change from request to request.
 type published struct {
-	body []byte
-	etag string
+	body   []byte
+	etag   string
+	signUp bool // people can make accounts themselves
 }
 
-func (p *Provider) metadataDocument(ctx context.Context) map[string]any {
+func (p *Provider) metadataDocument(ctx context.Context, signUp bool) map[string]any {
 	methods := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	withNone := append(slices.Clone(methods), "none")
 	algorithms := keys.Algorithms()
@@ -84,7 +86,7 @@ func (p *Provider) metadataDocument(ctx context.Context) map[string]any {
 		"introspection_endpoint_auth_methods_supported":            methods,
 		"introspection_endpoint_auth_signing_alg_values_supported": algorithms,
 		"code_challenge_methods_supported":                         []string{"S256"},
-		"prompt_values_supported":                                  p.promptValues(),
+		"prompt_values_supported":                                  promptValues(signUp),
 		"display_values_supported":                                 []string{"page", "popup", "touch", "wap"},
 		"acr_values_supported":                                     acrValues(),
 		"ui_locales_supported":                                     p.Pages.Languages(),
@@ -101,8 +103,8 @@ func (p *Provider) metadataDocument(ctx context.Context) map[string]any {
 
 // promptValues are those that a client may count on (OpenID Connect Initiating User
 // Registration 1.0 §3).
-func (p *Provider) promptValues() []string {
-	if p.SignUp {
+func promptValues(signUp bool) []string {
+	if signUp {
 		return prompts
 	}
 	return without(prompts, []string{"create"})

@@ -1,11 +1,14 @@
 package provider
 
 import (
+	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/provider/granting"
 )
@@ -20,6 +23,12 @@ import (
 type gate struct {
 	issuer      string
 	accessToken time.Duration // default lifetime
+}
+
+// gate is the gate by the settings of a request.
+func (p *Provider) gate(ctx context.Context) gate {
+	lifetime := accounts.CurrentSettings(ctx, p.Settings).AccessTokenLifetime
+	return gate{issuer: p.issuer, accessToken: cmp.Or(lifetime, p.Lifetimes.AccessToken)}
 }
 
 // basis is what the decision rests on: a person's session at the authorization
@@ -94,7 +103,7 @@ func (g gate) decide(c *accounts.Client, mark accounts.Mark, st *granting.Standi
 	}
 	if len(scopes) == 0 && (len(b.scopes) > 0 || len(a.scopes) > 0) {
 		if a.grantType == grantRefresh && a.scopes == nil {
-			return nil, invalidGrant("Nothing of what was granted is left") // clients begin anew on this
+			return nil, invalidGrant("Nothing of what was granted is left").why(counts.ReasonRevoked) // clients begin anew on this
 		}
 		return nil, invalidScope("None of the scopes can be granted")
 	}
@@ -107,11 +116,10 @@ func (g gate) decide(c *accounts.Client, mark accounts.Mark, st *granting.Standi
 	}, nil
 }
 
-// checkPerson refuses when anything that the grant stands on has ended. The
-// descriptions do not say which: a client need not learn that a person was banned.
+// checkPerson refuses when anything that the grant stands on has ended.
 func checkPerson(c *accounts.Client, st *granting.Standing, b basis, now time.Time) error {
 	ms := now.UnixMilli()
-	gone := invalidGrant("The authorization has ended")
+	gone := hasEnded()
 	switch u := st.User; {
 	case b.ended, u == nil, !u.Active(), b.rev < u.ValidFrom, b.rev < c.ValidFrom:
 		return gone
@@ -135,7 +143,7 @@ func checkPerson(c *accounts.Client, st *granting.Standing, b basis, now time.Ti
 // where a code is issued, who has something to do first.
 func checkAssurance(c *accounts.Client, st *granting.Standing, b basis, d *demands) error {
 	// The client learns what it lacks: it heals this by asking for authorization anew.
-	weak := invalidGrant("The person has to sign in with another factor")
+	weak := invalidGrant("The person has to sign in with another factor").why(counts.ReasonFactor)
 	if !accounts.ACRAtLeast(b.acr, c.RequiredACR) {
 		return weak
 	}

@@ -39,7 +39,7 @@ func (p *Provider) mint(ctx context.Context, x *exchange) (string, error) {
 	}
 	if claims.ExpiresAt <= claims.IssuedAt {
 		// What the decision stands on ends within this second (L11).
-		return "", invalidGrant("The authorization has ended")
+		return "", hasEnded()
 	}
 	algorithm := v.audience.TokenAlgorithm
 	if algorithm == "" {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
@@ -139,17 +140,17 @@ type Provider struct {
 	Statuses StatusLists
 	// Tail may be nil: then every request asks the database.
 	Tail Tail
-	// Policy is what is asked of everybody before an app gets a code.
-	Policy accounts.SignInPolicy
+	// Settings say what is asked of everybody before an app gets a code, whether people
+	// can make accounts themselves, and for how long access tokens are good.
+	Settings accounts.SettingsSource
 	// Factors must be set like the other stores.
 	Factors Factors
 	// Refusals may be nil: then nobody remembers.
 	Refusals Refusals
-	// SignUp says that people can make accounts themselves.
-	SignUp bool
+	// Counter may be nil: then nothing is counted.
+	Counter Counter
 
 	issuer string
-	gate   gate
 	guard  guard
 
 	document    atomic.Pointer[published] // the metadata
@@ -171,7 +172,6 @@ func (p *Provider) Mount(r *mux.Router, pages func(http.Handler) http.Handler) e
 		return fmt.Errorf("provider: no issuer")
 	}
 	p.issuer = p.Issuer.String()
-	p.gate = gate{issuer: p.issuer, accessToken: p.Lifetimes.AccessToken}
 	p.fosite = newFosite(p)
 	p.refreshes, p.redemptions = newCrowd(), newCrowd()
 	p.clients.kept.limit, p.permissions.kept.limit, p.origins.kept.limit = knownClients, knownPermissions, knownOrigins
@@ -183,13 +183,13 @@ func (p *Provider) Mount(r *mux.Router, pages func(http.Handler) http.Handler) e
 	// Protocol routes come first: gorilla/mux tries its routes in order.
 	back := p.backChannel()
 	for endpoint, h := range map[string]http.HandlerFunc{
-		pathToken: p.token, pathRevoke: p.revoke, pathUserinfo: p.userinfo,
+		pathToken: p.counted(counts.AtToken, p.token), pathRevoke: p.counted(counts.AtRevoke, p.revoke), pathUserinfo: p.userinfo,
 	} {
 		r.Handle(path+endpoint, back.Wrap(h))
 	}
-	r.HandleFunc(path+pathIntrospect, p.introspect)
-	r.HandleFunc(path+pathPAR, p.pushedRequest)
-	r.Handle(path+flow.PathAuthorize, page(p.authorize))
+	r.HandleFunc(path+pathIntrospect, p.counted(counts.AtIntrospect, p.introspect))
+	r.HandleFunc(path+pathPAR, p.counted(counts.AtPAR, p.pushedRequest))
+	r.Handle(path+flow.PathAuthorize, page(p.counted(counts.AtAuthorize, p.authorize)))
 	r.Handle(path+pathLogout, page(p.logout))
 	r.Handle(path+pathJWKS, web.OpenCORS(http.HandlerFunc(p.jwks)))
 	metadata := web.OpenCORS(http.HandlerFunc(p.metadata))

@@ -53,10 +53,9 @@ type Entrance struct {
 	Apps          Apps // nil: mails do not say to which app somebody is on the way
 	Passwords     PasswordChanger
 
-	Mails       bool // mails are sent; without, nothing that needs one is there
-	CodesByMail bool // people can sign in by a code that is mailed
-	MinPassword int  // characters, for the hint beside the field; zero means 8
-	TermsURI    string
+	Mails bool // mails are sent; without, nothing that needs one is there
+	// Settings say what else is there; who can sign up, SignUps know.
+	Settings accounts.SettingsSource
 }
 
 // Mount adds the pages to r, as hosted.Desk.Routes does.

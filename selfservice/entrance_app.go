@@ -28,30 +28,28 @@ func (h *Entrance) askerFor(r *http.Request, carried string) accounts.Asker {
 	return a
 }
 
-// appOf is the name of the app of a flow. The flow must be of this browser: a name in
-// a mail is a word to somebody else. Without an answer the mail goes without it.
-func (h *Entrance) appOf(r *http.Request, carried string) string {
+// appOf is what the app of a flow is called, in all languages: the mail is in that of
+// whom it goes to. The flow must be of this browser: a name in a mail is a word to
+// somebody else. Without an answer the mail goes without it.
+func (h *Entrance) appOf(r *http.Request, carried string) accounts.AppName {
 	flowID, err := id.Parse(carried)
 	browser := h.BrowserOf(r)
 	if err != nil || h.Apps == nil || browser == "" {
-		return ""
+		return accounts.AppName{}
 	}
 	f, err := h.Apps.FlowByID(r.Context(), flowID)
 	if err != nil {
-		return ""
+		return accounts.AppName{}
 	}
 	hash := sha256.Sum256([]byte(browser))
 	now := h.Now().UnixMilli()
 	if subtle.ConstantTimeCompare(hash[:], f.BrowserHash) != 1 || now >= f.ExpiresAt || f.FinishedAt != 0 || f.DeniedAt != 0 {
-		return ""
+		return accounts.AppName{}
 	}
 	client, _, err := h.Apps.ClientByID(r.Context(), f.ClientID, now)
 	if err != nil || client.DisabledAt != 0 {
-		return ""
-	}
-	if name := client.Texts.For(h.Language(r, f.UILocales).Tag()).Name; name != "" {
-		return name
+		return accounts.AppName{}
 	}
 	web.Event(r.Context()).ClientID = client.ClientID
-	return client.Name
+	return accounts.AppName{Name: client.Name, Texts: client.Texts}
 }

@@ -33,17 +33,17 @@ func (o *oneApp) ClientByID(_ context.Context, clientID string, _ int64) (*accou
 }
 
 // TestEntrance_MailNamesTheApp: to whom it leads, and only in a flow that this browser
-// has begun and that goes on.
+// has begun and that goes on; in the language of the mail.
 func TestEntrance_MailNamesTheApp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(f *flow.Flow, c *accounts.Client)
 		want   string
 	}{
 		"on the way": {func(*flow.Flow, *accounts.Client) {}, "Post Board"},
-		"another language": {func(f *flow.Flow, c *accounts.Client) {
-			f.UILocales = "de"
-			c.Texts = accounts.Texts{"de": {Name: "Pinnwand"}}
-		}, "Pinnwand"},
+		"whatever the app asks": {func(f *flow.Flow, c *accounts.Client) {
+			f.UILocales = "fr"
+			c.Texts = accounts.Texts{"fr": {Name: "Tableau"}}
+		}, "Post Board"},
 		"other browser": {func(f *flow.Flow, _ *accounts.Client) { f.BrowserHash = make([]byte, 32) }, ""},
 		"expired":       {func(f *flow.Flow, _ *accounts.Client) { f.ExpiresAt = f.CreatedAt }, ""},
 		"finished":      {func(f *flow.Flow, _ *accounts.Client) { f.FinishedAt = f.CreatedAt }, ""},
@@ -54,7 +54,7 @@ func TestEntrance_MailNamesTheApp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newEntrance(t)
-			w.member("bob", true)
+			bob := w.member("bob", true)
 			b := w.browser()
 			b.get("/signup")
 			hash := sha256.Sum256([]byte(b.jar[w.handler.Cookies.Name(flow.BrowserCookie)]))
@@ -68,10 +68,19 @@ func TestEntrance_MailNamesTheApp(t *testing.T) {
 			if got := w.mail(accounts.MailVerifyAddress, "ada@example.org").Data[accounts.MailDataApp]; got != tt.want {
 				t.Errorf("sign-up: %q, want %q", got, tt.want)
 			}
+			if tt.want != "" {
+				app.client.Texts = accounts.Texts{"de": {Name: "Pinnwand"}}
+				w.must(w.users.Amend(t.Context(), entranceOperator(), bob.Subject, func(_ *accounts.User, a *accounts.Amendment) error {
+					a.Profile.Locale = "de"
+					return nil
+				}))
+				tt.want = "Pinnwand"
+			}
 			page := b.get("/signin/code" + at)
 			w.wantPage(b.follow(b.send(page, "email", "bob@example.org")), http.StatusOK)
-			if got := w.mail(accounts.MailCode, "bob@example.org").Data[accounts.MailDataApp]; got != tt.want {
-				t.Errorf("code: %q, want %q", got, tt.want)
+			code := w.mail(accounts.MailCode, "bob@example.org")
+			if got := code.Data[accounts.MailDataApp]; got != tt.want || tt.want != "" && code.Language != "de" {
+				t.Errorf("code in %q: %q, want %q", code.Language, got, tt.want)
 			}
 		})
 	}

@@ -119,7 +119,7 @@ func TestAttack_168_and_199_NoStepIsSkipped(t *testing.T) {
 func TestAttack_169_ForgedForms(t *testing.T) {
 	w := newEntrance(t)
 	ada, bob := w.member("ada", true), w.member("bob", true)
-	w.handler.Terms.Version = "1"
+	w.settings.Policy.TermsVersion = "1"
 	for _, path := range []string{"/signup", "/reset", "/signin/code"} {
 		b, victim := w.browser(), w.browser()
 		action, form := b.form(b.get(path), "email", "new@example.org", "username", "new", "new_password", entrancePassword)
@@ -181,7 +181,7 @@ func TestEntrance_Fresh(t *testing.T) {
 func TestAttack_168_RequiredAction(t *testing.T) {
 	w := newEntrance(t)
 	b := w.as(w.member("ada", true))
-	w.handler.Terms.Version = "1"
+	w.settings.Policy.TermsVersion = "1"
 	for missing, open := range map[string]string{
 		flow.PathVerifyEmail: "/account/email", flow.PathNewPassword: "/account/password", flow.PathTerms: "/terms", flow.PathEnrolFactor: "",
 	} {

@@ -28,7 +28,7 @@ func (h *Entrance) showMailCode(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Entrance) codesOn(w http.ResponseWriter, r *http.Request) bool {
-	if h.Mails && h.CodesByMail {
+	if h.Mails && accounts.CurrentSettings(r.Context(), h.Settings).SignInByMail {
 		return true
 	}
 	h.NotFound(w, r)

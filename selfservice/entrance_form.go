@@ -1,6 +1,7 @@
 package selfservice
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -214,11 +215,8 @@ func (h *Entrance) signInLink(carried string) templates.FormLink {
 }
 
 // newPassword is the field of a new password.
-func (h *Entrance) newPassword() templates.Input {
-	least := h.MinPassword
-	if least == 0 {
-		least = 8
-	}
+func (h *Entrance) newPassword(r *http.Request) templates.Input {
+	least := cmp.Or(accounts.CurrentSettings(r.Context(), h.Settings).PasswordMinLength, 8)
 	return templates.Input{Name: "new_password", MinLength: least, Hint: "new_password"}
 }
 

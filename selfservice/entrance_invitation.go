@@ -33,7 +33,7 @@ func (h *Entrance) invitationPage(r *http.Request, token string, typed url.Value
 	p.Form = templates.Form{Kind: "invitation", About: email, Inputs: []templates.Input{
 		{Name: "username", Value: typed.Get("username"), Hint: "username"},
 		{Name: "name", Value: typed.Get("name"), Optional: true},
-		h.newPassword(),
+		h.newPassword(r),
 	}}
 	return p, nil
 }
@@ -74,16 +74,16 @@ func (h *Entrance) showSetup(w http.ResponseWriter, r *http.Request) {
 		h.Redirect(w, h.Path(hosted.PathHome))
 		return
 	}
-	h.show(w, r, http.StatusOK, h.setupPage(nil))
+	h.show(w, r, http.StatusOK, h.setupPage(r, nil))
 }
 
-func (h *Entrance) setupPage(typed url.Values) *entrancePage {
+func (h *Entrance) setupPage(r *http.Request, typed url.Values) *entrancePage {
 	return &entrancePage{path: PathSetup, wrong: "token_wrong", field: "token", Form: templates.Form{Kind: "setup", Inputs: []templates.Input{
 		{Name: "token", Hint: "setup_token"},
 		{Name: "username", Value: typed.Get("username"), Hint: "username"},
 		{Name: "email", Value: typed.Get("email"), Optional: true},
 		{Name: "name", Value: typed.Get("name"), Optional: true},
-		h.newPassword(),
+		h.newPassword(r),
 	}}}
 }
 
@@ -97,7 +97,7 @@ func (h *Entrance) setUp(w http.ResponseWriter, r *http.Request) {
 		Username: form.Get("username"), Email: form.Get("email"), Name: form.Get("name"), Password: secret.Text(form.Get("new_password")),
 	})
 	if err != nil {
-		h.refuse(w, r, h.setupPage(form), err)
+		h.refuse(w, r, h.setupPage(r, form), err)
 		return
 	}
 	h.enter(w, r, entry, "pwd")

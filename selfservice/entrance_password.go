@@ -32,13 +32,13 @@ func (h *Entrance) showPassword(w http.ResponseWriter, r *http.Request) {
 	if !h.Fresh(w, r, session, hosted.FreshFor) {
 		return
 	}
-	h.show(w, r, http.StatusOK, h.passwordPage(user, flowOf(query)))
+	h.show(w, r, http.StatusOK, h.passwordPage(r, user, flowOf(query)))
 }
 
-func (h *Entrance) passwordPage(user *accounts.User, carried string) *entrancePage {
+func (h *Entrance) passwordPage(r *http.Request, user *accounts.User, carried string) *entrancePage {
 	return &entrancePage{path: flow.PathNewPassword, flow: carried, about: user.Subject, Form: templates.Form{
 		Kind:   "password",
-		Inputs: []templates.Input{{Name: "username", Value: user.Username, ReadOnly: true}, h.newPassword()},
+		Inputs: []templates.Input{{Name: "username", Value: user.Username, ReadOnly: true}, h.newPassword(r)},
 		Links:  []templates.FormLink{{Key: "account", URL: h.Path(hosted.PathAccount)}},
 	}}
 }
@@ -68,7 +68,7 @@ func (h *Entrance) changePassword(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		h.refuse(w, r, h.passwordPage(user, carried), err)
+		h.refuse(w, r, h.passwordPage(r, user, carried), err)
 		return
 	}
 	web.Event(r.Context()).Outcome = "password-changed"
@@ -90,11 +90,12 @@ func (h *Entrance) showTerms(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	carried := flowOf(query)
-	if h.Terms.Version == "" || user.TermsVersion == h.Terms.Version && !asked(user, accounts.ActionAcceptTerms) {
+	version := h.Terms.Version(r.Context())
+	if version == "" || user.TermsVersion == version && !asked(user, accounts.ActionAcceptTerms) {
 		h.Continue(w, carried, hosted.PathAccount)
 		return
 	}
-	h.show(w, r, http.StatusOK, h.termsPage(user, carried))
+	h.show(w, r, http.StatusOK, h.termsPage(r, user, carried))
 }
 
 func asked(user *accounts.User, action accounts.Action) bool {
@@ -107,12 +108,13 @@ func asked(user *accounts.User, action accounts.Action) bool {
 }
 
 // termsPage is bound to the version that it shows.
-func (h *Entrance) termsPage(user *accounts.User, carried string) *entrancePage {
-	p := &entrancePage{path: flow.PathTerms, flow: carried, about: user.Subject + " " + h.Terms.Version, Form: templates.Form{
+func (h *Entrance) termsPage(r *http.Request, user *accounts.User, carried string) *entrancePage {
+	now := accounts.CurrentSettings(r.Context(), h.Settings)
+	p := &entrancePage{path: flow.PathTerms, flow: carried, about: user.Subject + " " + now.Policy.TermsVersion, Form: templates.Form{
 		Kind: "terms", Inputs: []templates.Input{{Name: "terms"}},
 	}}
-	if h.TermsURI != "" {
-		p.Links = append(p.Links, templates.FormLink{Key: "terms", URL: h.TermsURI})
+	if now.TermsURL != "" {
+		p.Links = append(p.Links, templates.FormLink{Key: "terms", URL: now.TermsURL})
 	}
 	p.Links = append(p.Links, templates.FormLink{Key: "sign_out", URL: h.Path("/logout")})
 	return p
@@ -123,16 +125,17 @@ func (h *Entrance) acceptTerms(w http.ResponseWriter, r *http.Request) {
 	if user == nil {
 		return
 	}
-	form, carried := h.posted(w, r, flow.PathTerms, user.Subject+" "+h.Terms.Version)
+	version := h.Terms.Version(r.Context())
+	form, carried := h.posted(w, r, flow.PathTerms, user.Subject+" "+version)
 	if form == nil {
 		return
 	}
 	if form.Get("terms") != "1" {
 		web.Event(r.Context()).Outcome = "refused"
-		h.again(w, r, http.StatusUnprocessableEntity, h.termsPage(user, carried), templates.FormProblem{Key: "terms_missing", Field: "terms"})
+		h.again(w, r, http.StatusUnprocessableEntity, h.termsPage(r, user, carried), templates.FormProblem{Key: "terms_missing", Field: "terms"})
 		return
 	}
-	if err := h.Terms.Accept(r.Context(), user, h.Terms.Version); err != nil {
+	if err := h.Terms.Accept(r.Context(), user, version); err != nil {
 		h.Broken(w, r, err)
 		return
 	}

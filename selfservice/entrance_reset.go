@@ -114,7 +114,7 @@ func (h *Entrance) resetPasswordPage(r *http.Request, token, carried string) (*e
 		return p, err
 	}
 	p.Kind, p.About = "reset_password", u.Username
-	p.Inputs = []templates.Input{{Name: "username", Value: u.Username, ReadOnly: true}, h.newPassword()}
+	p.Inputs = []templates.Input{{Name: "username", Value: u.Username, ReadOnly: true}, h.newPassword(r)}
 	return p, nil
 }
 

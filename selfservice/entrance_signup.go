@@ -19,8 +19,8 @@ func (h *Entrance) showSignUp(w http.ResponseWriter, r *http.Request) {
 	if query == nil {
 		return
 	}
-	p := h.signUpPage(flowOf(query), nil)
-	if !h.Mails || !h.SignUps.Open() {
+	p := h.signUpPage(r, flowOf(query), nil)
+	if !h.Mails || !h.SignUps.Open(r.Context()) {
 		h.closed(w, r, p)
 		return
 	}
@@ -36,12 +36,12 @@ func (h *Entrance) showSignUp(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, p)
 }
 
-func (h *Entrance) signUpPage(carried string, typed url.Values) *entrancePage {
+func (h *Entrance) signUpPage(r *http.Request, carried string, typed url.Values) *entrancePage {
 	return &entrancePage{path: flow.PathSignUp, flow: carried, Form: templates.Form{Kind: "signup", Inputs: []templates.Input{
 		{Name: "email", Value: typed.Get("email")},
 		{Name: "username", Value: typed.Get("username"), Hint: "username"},
 		{Name: "name", Value: typed.Get("name"), Optional: true},
-		h.newPassword(),
+		h.newPassword(r),
 	}, Links: []templates.FormLink{h.signInLink(carried)}}}
 }
 
@@ -51,7 +51,7 @@ func (h *Entrance) signUp(w http.ResponseWriter, r *http.Request) {
 	if form == nil {
 		return
 	}
-	p := h.signUpPage(carried, form)
+	p := h.signUpPage(r, carried, form)
 	if !h.Mails {
 		h.closed(w, r, p)
 		return

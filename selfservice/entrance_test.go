@@ -90,10 +90,10 @@ func TestEntrance_SignUpRefused(t *testing.T) {
 		page := send(pairs...)
 		w.wantPage(page, http.StatusUnprocessableEntity, text, `id="problems" role="alert"`, "!"+entrancePassword)
 	}
-	w.handler.SignUps.Mode, w.handler.SignUps.Domains = accounts.SignUpDomain, []string{"example.com"}
+	w.settings.SignUp, w.settings.SignUpDomains = accounts.SignUpDomain, []string{"example.com"}
 	w.wantPage(send(fine...), http.StatusUnprocessableEntity, "addresses of that domain")
 	page := b.get("/signup")
-	w.handler.SignUps.Mode = accounts.SignUpInvitation
+	w.settings.SignUp = accounts.SignUpInvitation
 	w.wantPage(b.send(page, fine...), http.StatusForbidden, "Sign-up is closed")
 	w.wantPage(b.get("/signup"), http.StatusForbidden, "Sign-up is closed", "/signin")
 	if len(w.mails) != 0 {
@@ -150,13 +150,13 @@ func TestEntrance_MailCode(t *testing.T) {
 		}
 		w.wantPage(b.send(page, "code", m.Data[accounts.MailDataCode]), http.StatusGone)
 	}
-	w.handler.CodesByMail = false
+	w.settings.SignInByMail = false
 	w.wantPage(w.browser().get("/signin/code"), http.StatusNotFound)
 }
 
 func TestEntrance_SignInLink(t *testing.T) {
 	w := newEntrance(t)
-	w.handler.CodesByMail, w.handler.Mails = false, false // the operator's link needs neither
+	w.settings.SignInByMail, w.handler.Mails = false, false // the operator's link needs neither
 	link, _, err := w.handler.Codes.Link(t.Context(), entranceOperator(), w.member("ada", true).Subject)
 	w.must(err)
 	path := strings.TrimPrefix(link, entranceIssuer)
@@ -246,12 +246,12 @@ func TestEntrance_Terms(t *testing.T) {
 	u := w.member("ada", true)
 	b := w.as(u)
 	w.wantRedirect(b.get("/terms?flow="+entranceFlow), "/oauth2/authorize?flow="+entranceFlow) // there are none
-	w.handler.Terms.Version, w.handler.TermsURI, w.missing = "2026", "https://example.com/terms", flow.PathTerms
+	w.settings.Policy.TermsVersion, w.settings.TermsURL, w.missing = "2026", "https://example.com/terms", flow.PathTerms
 	page := b.get("/terms?flow=" + entranceFlow)
 	w.wantPage(page, http.StatusOK, "https://example.com/terms", "/logout", `type="checkbox"`)
 	again := b.send(page)
 	w.wantPage(again, http.StatusUnprocessableEntity, "Tick the box")
-	w.handler.Terms.Version = "2027" // accepted is what was shown
+	w.settings.Policy.TermsVersion = "2027" // accepted is what was shown
 	w.wantPage(b.send(again, "terms", "1"), http.StatusForbidden)
 	w.wantRedirect(b.send(b.get("/terms?flow="+entranceFlow), "terms", "1"), "/oauth2/authorize?flow="+entranceFlow)
 	if got := w.stored(u); got.TermsVersion != "2027" || got.TermsAcceptedAt == 0 {
@@ -274,7 +274,7 @@ func TestEntrance_Invitation(t *testing.T) {
 	w.wantPage(page, http.StatusUnprocessableEntity, "Somebody has that username")
 	w.wantRedirect(b.send(page, "username", "ada", "new_password", entrancePassword), "/account/")
 	w.wantPage(b.get(path), http.StatusGone)
-	w.handler.Invites.Mode = accounts.SignUpClosed
+	w.settings.SignUp = accounts.SignUpClosed
 	link, _, _ = strings.Cut(path, "?")
 	if page := b.get(link + "?token=x"); page.Code != http.StatusGone {
 		t.Errorf("status %d", page.Code)

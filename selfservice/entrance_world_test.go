@@ -42,6 +42,7 @@ type entranceWorld struct {
 	db       *sqldb.DB
 	server   http.Handler
 	handler  *selfservice.Entrance
+	settings *accounts.Settings
 	users    *accounts.Users
 	sessions *accounts.Sessions
 	mails    []accounts.Mail
@@ -96,15 +97,17 @@ func newEntrance(t testing.TB) *entranceWorld {
 		Store: db, Users: w.users, Limiter: entranceLimits{cache.NewMemory(clock, 1<<20)}, Keys: keys, Logger: logger,
 		Links: accounts.Links{Issuer: entranceIssuer},
 	}
+	w.settings = &accounts.Settings{SignUp: accounts.SignUpOpen, SignInByMail: true}
+	w.users.Settings = w.settings
 	w.handler = &selfservice.Entrance{
 		Desk: &hosted.Desk{
 			Issuer: issuer, Cookies: web.Cookies{Issuer: issuer}, Keyring: keys, Pages: renderer, Sessions: w.sessions, Now: clock,
 			Missing: func(context.Context, *accounts.Session, *accounts.User) (string, error) { return w.missing, nil },
 		},
-		SignUps: &accounts.SignUps{Proofs: p, Mode: accounts.SignUpOpen}, Invites: &accounts.Invites{Proofs: p, Groups: groups},
+		SignUps: &accounts.SignUps{Proofs: p}, Invites: &accounts.Invites{Proofs: p, Groups: groups},
 		Resets: &accounts.Resets{Proofs: p}, Codes: &accounts.MailCodes{Proofs: p}, Verifications: &accounts.Verifications{Proofs: p},
 		Addresses: &accounts.Addresses{Proofs: p}, Setup: &accounts.Setup{Users: w.users, Store: db, Keys: keys},
-		Terms: &accounts.Terms{Users: w.users}, SignIns: w, Passwords: w.users, Mails: true, CodesByMail: true,
+		Terms: &accounts.Terms{Users: w.users}, SignIns: w, Passwords: w.users, Mails: true, Settings: w.settings,
 	}
 	router := web.NewRouter()
 	w.must(w.handler.Mount(router, web.Pages))

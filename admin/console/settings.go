@@ -16,7 +16,7 @@ func (v *visit) settings(app *accounts.Client) []templates.ConsoleCode {
 	if app.Type == accounts.MachineClient {
 		return []templates.ConsoleCode{{ID: "curl", Said: templates.Named("curl"), Text: fmt.Sprintf(
 			"curl -u '%s:SECRET' -d grant_type=client_credentials \\\n  -d scope='%s' %s/oauth2/token\n",
-			app.ClientID, strings.Join(app.Permissions, " "), issuer)}}
+			app.ClientID, strings.Join(app.Held(), " "), issuer)}}
 	}
 	redirect := "https://app.example.com/callback"
 	if len(app.RedirectURIs) > 0 {

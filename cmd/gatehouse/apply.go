@@ -170,7 +170,7 @@ func writePlan(w io.Writer, plan *ascode.Plan, dry bool) {
 		writeChange(w, change, dry)
 	}
 	for _, f := range plan.Settings {
-		_, _ = fmt.Fprintf(w, "setting %s (set it where the server is configured)\n", plain(f.String()))
+		_, _ = fmt.Fprintf(w, "setting %s (the configuration of the servers decides)\n", plain(f.String()))
 	}
 }
 

@@ -21,7 +21,7 @@ func (d *domain) deployment(c *call) *ascode.Deployment {
 	return &ascode.Deployment{
 		APIs: d.apis, Sets: d.sets, Groups: d.groups, Users: d.users, Clients: d.clients,
 		Marks: &accounts.Marks{Journal: d.groups.Journal, Store: d.db}, Grants: d.db, Keys: d.keyring,
-		Settings: d.cfg.Deployment(), Secret: c.referredSecret,
+		Settings: d.settings.config().Deployment(), Kept: d.kept, Secret: c.referredSecret,
 		Vacant: vacant,
 	}
 }

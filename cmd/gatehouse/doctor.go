@@ -104,6 +104,7 @@ func (d *diagnosis) run(ctx context.Context) {
 		d.checkDatabase(ctx, cfg, db)
 		d.checkKeys(ctx, cfg, db)
 		d.checkAudit(ctx, cfg, db)
+		d.checkSettings(ctx, cfg, db)
 	}
 	d.checkRedis(ctx, cfg)
 	d.checkTemplates(cfg)

@@ -9,7 +9,7 @@ import (
 // since the operator's were made from them.
 func (d *diagnosis) checkTemplates(cfg *config.Config) {
 	const check = "pages"
-	pages, err := newRenderer(cfg)
+	pages, err := newRenderer(cfg, nil)
 	if err == nil {
 		_, err = newMails(cfg, pages)
 	}

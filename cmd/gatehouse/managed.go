@@ -28,7 +28,7 @@ type byFile struct{}
 // watch lets a witness see what the services of a domain record from now on.
 func (d *domain) watch() *witness {
 	w := &witness{AuditWriter: d.db, seen: map[touched]bool{}}
-	d.groups.Audit, d.apis.Audit, d.clients.Audit, d.sets.Audit = w, w, w, w
+	d.groups.Audit, d.apis.Audit, d.clients.Audit, d.sets.Audit, d.kept.Audit = w, w, w, w, w
 	return w
 }
 
@@ -50,6 +50,8 @@ func touchedBy(e audit.Event) touched {
 	subject, what, _ := strings.Cut(e.Action, ".")
 	what, _, _ = strings.Cut(what, ".")
 	switch what {
+	case "changed": // a setting
+		t.member = "value"
 	case "member":
 		t.member = "members"
 	case "manager":

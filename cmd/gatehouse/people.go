@@ -49,23 +49,15 @@ func (d *domain) newPeople(desk *hosted.Desk, limits limiter, claims selfservice
 		setup:    &accounts.Setup{Users: d.users, Store: d.db, Keys: d.keyring},
 		deletion: d.deletion(),
 	}
-	set := d.cfg.People
-	mode := accounts.SignUpMode(set.SignUp)
-	if mode == "" {
-		mode = accounts.SignUpClosed
-	}
 	p.entrance = &selfservice.Entrance{
 		Desk:    desk,
-		SignUps: &accounts.SignUps{Proofs: proofs, Mode: mode, Domains: set.SignUpDomains},
-		Invites: &accounts.Invites{Proofs: proofs, Groups: d.groups, Mode: mode},
+		SignUps: &accounts.SignUps{Proofs: proofs},
+		Invites: &accounts.Invites{Proofs: proofs, Groups: d.groups},
 		Resets:  &accounts.Resets{Proofs: proofs}, Codes: &accounts.MailCodes{Proofs: proofs},
 		Verifications: &accounts.Verifications{Proofs: proofs}, Addresses: &accounts.Addresses{Proofs: proofs, Factors: d.factors},
-		Setup: p.setup, Terms: &accounts.Terms{Users: d.users, Version: set.TermsVersion},
+		Setup: p.setup, Terms: &accounts.Terms{Users: d.users},
 		SignIns: p.signIns, Passwords: d.users, Apps: d.db,
-		Mails: mails, CodesByMail: mails && set.SignInByMail, MinPassword: set.PasswordMinLength,
-	}
-	if set.TermsURL != nil {
-		p.entrance.TermsURI = set.TermsURL.String()
+		Mails: mails, Settings: d.settings,
 	}
 	p.overview = &selfservice.Overview{Desk: desk, Signed: d.db, Activity: activity, Factors: d.factors, Mails: mails}
 	profiles := &accounts.Profiles{
@@ -98,14 +90,9 @@ func (p *people) steps(h *consent.Handler) {
 	if p.factors.Maker != nil && !p.factors.NoPasskeys {
 		h.Passkeys = p.signIns
 	}
+	h.Settings = p.entrance.Settings
 	if p.entrance.Mails {
-		h.ResetURL = h.Path(accounts.PathReset)
-		if p.entrance.SignUps.Mode == accounts.SignUpOpen || p.entrance.SignUps.Mode == accounts.SignUpDomain {
-			h.SignUpURL = h.Path(flow.PathSignUp)
-		}
-	}
-	if p.entrance.CodesByMail {
-		h.CodeURL = h.Path(accounts.PathMailCode)
+		h.ResetURL, h.SignUpURL, h.CodeURL = h.Path(accounts.PathReset), h.Path(flow.PathSignUp), h.Path(accounts.PathMailCode)
 	}
 }
 
@@ -132,24 +119,16 @@ func (d *domain) missing(ctx context.Context, session *accounts.Session, user *a
 	if has && needed && !accounts.ACRAtLeast(session.ACR, accounts.ACRTwoFactors) {
 		return flow.PathSecondFactor, nil
 	}
-	if actions := d.policy().Required(user, has, needed); len(actions) > 0 {
+	if actions := d.settings.Current(ctx).Policy.Required(user, has, needed); len(actions) > 0 {
 		return flow.PathOf(actions[0]), nil
 	}
 	return "", nil
 }
 
-// policy is what is asked of everybody who signs in.
-func (d *domain) policy() accounts.SignInPolicy {
-	set := d.cfg.People
-	return accounts.SignInPolicy{
-		VerifyEmail: set.VerifyEmail && d.sendsMail(), TermsVersion: set.TermsVersion, StaffNeedFactor: set.SuperuserSecondFactor,
-	}
-}
-
-// passwords is what new passwords must meet.
+// passwords is what new passwords must meet besides what the settings say.
 func (d *domain) passwords() (accounts.PasswordPolicy, error) {
 	set := d.cfg.People
-	p := accounts.PasswordPolicy{MinLength: set.PasswordMinLength, MinScore: accounts.DefaultMinScore, Brand: d.cfg.BrandName}
+	p := accounts.PasswordPolicy{MinScore: accounts.DefaultMinScore}
 	if set.BreachURL != nil {
 		source, err := pwned.New(set.BreachURL.String(), outbound.Options{AllowPrivate: d.cfg.OutboundPrivate})
 		if err != nil {
@@ -164,10 +143,10 @@ func (d *domain) passwords() (accounts.PasswordPolicy, error) {
 func (d *domain) newFactors() *accounts.Factors {
 	f := &accounts.Factors{
 		Journal: d.users.Journal, Users: d.db, Sessions: d.db, Grants: d.db, Store: d.db, TOTPs: d.db, Passkeys: d.db,
-		Recovery: d.db, Devices: d.db, Waiting: d.db, Policy: d.policy(), Keys: d.keyring, Logger: d.log,
-		Brand: d.cfg.BrandName, SecurityURL: d.links().To(accounts.PathLinkSecurity, nil), Device: deviceName,
+		Recovery: d.db, Devices: d.db, Waiting: d.db, Settings: d.settings, Keys: d.keyring, Logger: d.log,
+		SecurityURL: d.links().To(accounts.PathLinkSecurity, nil), Device: deviceName,
 	}
-	party, err := passkey.New(d.cfg.Issuer, d.cfg.People.PasskeyRPID, d.cfg.BrandName)
+	party, err := passkey.New(d.cfg.Issuer, d.cfg.People.PasskeyRPID, d.settings.brandName())
 	switch {
 	case err == nil:
 		f.WebAuthn = party

@@ -75,6 +75,9 @@ type run struct {
 	plan  *Plan
 	marks map[markKey]*accounts.Managed
 	names map[string]string // usernames by sub, for people to read
+	// keeps are the settings of the file that the database can keep, and forgets, with
+	// empty values, those that it shall keep no longer.
+	keeps, forgets map[string]string
 }
 
 type markKey struct {
@@ -91,7 +94,7 @@ func (d *Deployment) Apply(ctx context.Context, by audit.Actor, f *File, opts Op
 	var plan *Plan
 	err := d.Marks.Tx.InTx(ctx, func(ctx context.Context) error {
 		// The transaction may be run again.
-		r := &run{Deployment: d, opts: opts, by: by, file: f, names: map[string]string{}}
+		r := &run{Deployment: d, opts: opts, by: by, file: f, names: map[string]string{}, keeps: map[string]string{}, forgets: map[string]string{}}
 		r.plan = &Plan{Manager: f.manager(), Changes: []*Change{}}
 		plan = r.plan
 		if err := r.all(ctx); err != nil {
@@ -112,13 +115,14 @@ func (d *Deployment) Apply(ctx context.Context, by audit.Actor, f *File, opts Op
 }
 
 func (r *run) all(ctx context.Context) error {
-	if err := r.settings(); err != nil {
-		return err
-	}
 	if err := r.loadMarks(ctx); err != nil {
 		return err
 	}
-	targets := r.targets()
+	settings, err := r.settings(ctx)
+	if err != nil {
+		return err
+	}
+	targets := append(r.targets(), settings...)
 	for _, t := range targets {
 		if err := r.look(ctx, t); err != nil {
 			return r.file.at(t.line, fmt.Errorf("%s %q: %w", kindName(t.kind), t.label, err))
@@ -128,6 +132,9 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	if err := r.agreed(); err != nil {
+		return err
+	}
+	if err := r.keepSettings(ctx, targets); err != nil {
 		return err
 	}
 	for s := range stages {

@@ -20,8 +20,11 @@ type Deployment struct {
 	Marks   *accounts.Marks
 	Grants  GrantCounter
 	Keys    *secret.Keyring
-	// Settings are those of the configuration that a file can hold, in their order.
+	// Settings are those that a file can hold, in their order, as they are. Kept changes
+	// those of them that the database can keep and the configuration does not give; the
+	// others are only expected.
 	Settings []Setting
+	Kept     *accounts.SettingsKeeper
 	// Secret reads a secret that a file refers to: kind is env or file.
 	Secret func(kind, name string) (secret.Text, error)
 	// Vacant refuses a path where the secret of a new client could not be kept.

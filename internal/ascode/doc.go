@@ -1,7 +1,6 @@
 // Package ascode keeps a deployment as a file: its APIs and permissions, permission
-// sets, groups and clients, and the settings that it expects. Export writes the
-// file, Apply makes what it says, and the same code with DryRun shows what Apply
-// would do.
+// sets, groups and clients, and its settings. Export writes the file, Apply makes what
+// it says, and the same code with DryRun shows what Apply would do.
 //
 // Its rules:
 //
@@ -16,6 +15,10 @@
 //     not revive what was disabled, taken away or removed in an emergency.
 //   - A file holds no secret, only where one is found. A secret that was replaced or
 //     ended is never taken again.
+//
+// Of the settings, Apply makes those that the database can keep. A file that wants
+// another value than the configuration of the servers gives, which goes before the
+// database, is refused before anything is changed.
 //
 // A file is compared with the deployment in one form, facts: Export's view of the
 // live object, and the members that the file names.

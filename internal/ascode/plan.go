@@ -26,8 +26,8 @@ const (
 type Plan struct {
 	Manager string    `json:"manager"`
 	Changes []*Change `json:"changes"`
-	// Settings are those of the file that are not the deployment's: the configuration
-	// says them, and Apply refuses the file.
+	// Settings are those of the file that are not the deployment's, and that only the
+	// configuration can change: Apply refuses the file.
 	Settings []Field `json:"settings,omitempty"`
 }
 
@@ -36,7 +36,7 @@ func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Settings) == 0
 
 // Change is what becomes of one object.
 type Change struct {
-	Kind   string  `json:"kind"` // API, permission set, group or client
+	Kind   string  `json:"kind"` // API, permission set, group, client or setting
 	Name   string  `json:"name"`
 	Action string  `json:"change"`
 	Fields []Field `json:"fields,omitempty"`
@@ -83,7 +83,7 @@ func (p *Plan) byHand() error {
 // every object of the file is brought to what is wanted.
 func (p *Plan) mayTake() bool {
 	return slices.ContainsFunc(p.Changes, func(c *Change) bool {
-		return c.Action == Removed || c.Action == Changed && c.Kind != kindName(accounts.ManagedClient)
+		return c.Action == Removed || c.Action == Changed && c.Kind != kindName(accounts.ManagedClient) && c.Kind != kindName(accounts.ManagedSetting)
 	})
 }
 

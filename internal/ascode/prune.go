@@ -25,8 +25,8 @@ type pruned struct {
 }
 
 // prune removes what this file managed and does not name any more: only objects
-// that bear its mark, and are still those that bore it. Clients go first, and APIs,
-// whose permissions the others hold, last.
+// that bear its mark, and are still those that bore it. Clients go first, and APIs
+// after all that hold their permissions; settings are forgotten with keepSettings.
 func (r *run) prune(ctx context.Context, targets []*target) error {
 	if !r.opts.Prune {
 		return nil
@@ -34,6 +34,9 @@ func (r *run) prune(ctx context.Context, targets []*target) error {
 	named := map[markKey]bool{}
 	for _, t := range targets {
 		named[markKey{t.kind, t.name}] = true
+	}
+	for name := range r.file.Settings { // also what the configuration gives by now
+		named[markKey{accounts.ManagedSetting, name}] = true
 	}
 	var gone []pruned
 	for key, m := range r.marks {
@@ -46,7 +49,7 @@ func (r *run) prune(ctx context.Context, targets []*target) error {
 		}
 		gone = append(gone, p)
 	}
-	order := []accounts.ManagedKind{accounts.ManagedClient, accounts.ManagedGroup, accounts.ManagedPermissionSet, accounts.ManagedAPI}
+	order := []accounts.ManagedKind{accounts.ManagedClient, accounts.ManagedGroup, accounts.ManagedPermissionSet, accounts.ManagedAPI, accounts.ManagedSetting}
 	slices.SortFunc(gone, func(a, b pruned) int {
 		return cmp.Or(slices.Index(order, a.mark.Kind)-slices.Index(order, b.mark.Kind), cmp.Compare(a.mark.Name, b.mark.Name))
 	})
@@ -92,6 +95,8 @@ func (r *run) prunable(ctx context.Context, m *accounts.Managed) (pruned, error)
 		err = r.prunableGroup(ctx, m, &p)
 	case accounts.ManagedClient:
 		err = r.prunableClient(ctx, m, &p)
+	case accounts.ManagedSetting:
+		err = r.prunableSetting(ctx, m, &p)
 	default:
 		err = errors.New("of a release that knows more than this one")
 	}
@@ -135,7 +140,7 @@ func (r *run) prunableGroup(ctx context.Context, m *accounts.Managed, p *pruned)
 		return err
 	}
 	p.object, p.label = found.ID, found.Name
-	p.touches = fmt.Sprintf("%d members and %d groups inside it", found.Members, len(found.Children))
+	p.touches = fmt.Sprintf("%s members and %d groups inside it", found.Count(), len(found.Children))
 	p.remove = func(ctx context.Context) error { return r.Groups.Delete(ctx, r.by, found.Name) }
 	return nil
 }

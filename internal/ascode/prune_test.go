@@ -200,9 +200,11 @@ func TestApply_Together(t *testing.T) {
 	}
 }
 
-// TestSettings: settings are compared and never changed.
+// TestSettings: settings that the configuration decides are compared and never
+// changed.
 func TestSettings(t *testing.T) {
 	w := newWorld(t)
+	w.Kept.Rules = none{}
 	const same = `settings: {sign_up: closed, sign_up_domains: [a.example, b.example], password_min_length: 8}`
 	if out := w.mustApply(same, ascode.Options{}); out != "" {
 		t.Errorf("the same settings: %s", out)
@@ -212,7 +214,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("diff tells %q", out)
 	}
 	_, err := w.apply(other, ascode.Options{})
-	if err == nil || !strings.Contains(err.Error(), `password_min_length is "8" and not "12"; sign_up is "closed" and not "open" (set it where the server is configured, as GATEHOUSE_PASSWORD_MIN_LENGTH or`) {
+	if err == nil || !strings.Contains(err.Error(), `password_min_length is "8" and not "12"; sign_up is "closed" and not "open" (set it there, as GATEHOUSE_PASSWORD_MIN_LENGTH or`) {
 		t.Errorf("apply: %v", err)
 	}
 	if _, err := w.Groups.Find(t.Context(), "Editors"); !errors.Is(err, accounts.ErrNotFound) {

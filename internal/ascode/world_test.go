@@ -53,6 +53,7 @@ func newWorldOn(t *testing.T, url string) *world {
 		Clients: &accounts.Clients{Journal: j, Store: db, Secrets: db, Grants: db, Keys: keys},
 		Marks:   &accounts.Marks{Journal: j, Store: db}, Grants: db, Keys: keys,
 		Settings: []ascode.Setting{{Name: "sign_up", Value: "closed"}, {Name: "sign_up_domains", Value: []string{"a.example", "b.example"}}, {Name: "password_min_length", Value: 8}},
+		Kept:     &accounts.SettingsKeeper{Journal: j, Store: db, Rules: &rules{}},
 		Secret: func(kind, name string) (secret.Text, error) {
 			if text := w.secrets[kind+":"+name]; text != "" {
 				return secret.Text(text), nil

@@ -143,6 +143,14 @@ func (c *Config) setAccessTokenLifetime(v string) error {
 	return nil
 }
 
+func (c *Config) setBrandName(v string) error {
+	if utf8.RuneCountInString(v) > maxBrandRunes || !utf8.ValidString(v) {
+		return fmt.Errorf("at most %d characters", maxBrandRunes)
+	}
+	c.BrandName = v
+	return nil
+}
+
 // check looks at what only makes sense together, and fills in what depends.
 func (c *Config) check() error {
 	c.IssuerGiven = c.Issuer != nil
@@ -154,9 +162,6 @@ func (c *Config) check() error {
 	c.ListenGiven = c.Listen != ""
 	if c.Listen == "" {
 		c.Listen = net.JoinHostPort("localhost", listenPort(c.Issuer))
-	}
-	if utf8.RuneCountInString(c.BrandName) > maxBrandRunes || !utf8.ValidString(c.BrandName) {
-		return fmt.Errorf("brand_name: at most %d characters", maxBrandRunes)
 	}
 	if c.DatabaseURL != "" && len(c.Secrets) == 0 {
 		return errors.New("a database URL is given and no secret: set GATEHOUSE_SECRET_FILE (or GATEHOUSE_SECRET) to the same 32 random bytes on every node (make them with: openssl rand -base64 32)")

@@ -3,7 +3,8 @@
 //
 // Every setting has one name, written --some-name as a flag, GATEHOUSE_SOME_NAME
 // as a variable and some_name in the YAML file. A flag goes before a variable,
-// that before the file, that before the default. A secret setting can also come
+// that before the file, that before the default. Some settings can be kept in the
+// database as well (Config.Keep): that goes before the default alone. A secret setting can also come
 // from a file, named by the setting with "file" behind it (--redis-url-file,
 // GATEHOUSE_REDIS_URL_FILE, redis_url_file); giving both in one place is an error.
 // The secret itself has no flag: every user of a machine can read command lines.
@@ -60,6 +61,9 @@ type Config struct {
 	Audit Audit
 	// Guard is for `gatehouse guard` alone.
 	Guard Guard
+
+	// given are the settings that the database could keep and that are given here.
+	given map[string]Pin
 }
 
 // Flags are the settings as the command line gives them; empty means not given.

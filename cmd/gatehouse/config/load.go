@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 )
 
@@ -28,6 +29,9 @@ type setting struct {
 	// otherwise is the default; apply is not called without a value.
 	otherwise string
 	apply     func(c *Config, value string) error
+	// kind is set for those that the database can keep; see Keep.
+	kind    accounts.SettingKind
+	choices []string // of accounts.SettingChoice
 }
 
 func settings(f Flags) []setting {
@@ -49,8 +53,14 @@ func settings(f Flags) []setting {
 			name: "log_level", flag: f.LogLevel, otherwise: "info",
 			apply: oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error"),
 		},
-		{name: "access_token_lifetime", flag: f.AccessTokenLifetime, otherwise: "10m", apply: (*Config).setAccessTokenLifetime},
-		{name: "brand_name", flag: f.BrandName, otherwise: "Gatehouse", apply: text(func(c *Config) *string { return &c.BrandName })},
+		{
+			name: "access_token_lifetime", flag: f.AccessTokenLifetime, otherwise: "10m", apply: (*Config).setAccessTokenLifetime,
+			kind: accounts.SettingDuration,
+		},
+		{
+			name: "brand_name", flag: f.BrandName, otherwise: "Gatehouse", apply: (*Config).setBrandName,
+			kind: accounts.SettingText,
+		},
 		{name: "templates_dir", flag: f.TemplatesDir, apply: text(func(c *Config) *string { return &c.TemplatesDir })},
 		{name: "outbound_private", flag: f.OutboundPrivate, apply: yesOrNo(func(c *Config) *bool { return &c.OutboundPrivate })},
 		{name: "demo_app_port", flag: f.DemoAppPort, otherwise: "8401", apply: port(func(c *Config) *int { return &c.DemoAppPort })},
@@ -83,6 +93,7 @@ func settings(f Flags) []setting {
 type layer struct {
 	values map[string]string
 	spell  func(name string) string
+	origin accounts.SettingOrigin
 }
 
 // Load resolves the settings and checks them together. environ is in the form of
@@ -101,11 +112,14 @@ func Load(f Flags, environ []string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{}
+	c := &Config{given: map[string]Pin{}}
 	for _, s := range all {
-		value, where, err := s.resolve(env, file)
+		value, where, origin, err := s.resolve(env, file)
 		if err != nil {
 			return nil, err
+		}
+		if s.kind != "" && origin != accounts.SettingFromDefault {
+			c.given[s.name] = Pin{Value: value, Origin: origin}
 		}
 		if value == "" {
 			continue
@@ -117,9 +131,11 @@ func Load(f Flags, environ []string) (*Config, error) {
 	return c, c.check()
 }
 
-// resolve returns the value of a setting and how its source calls it.
-func (s *setting) resolve(env, file layer) (value, where string, err error) {
-	flag := layer{values: map[string]string{s.name: s.flag, s.name + "_file": s.flagFile}, spell: flagName}
+// resolve returns the value of a setting, how its source calls it, and which that is.
+func (s *setting) resolve(env, file layer) (value, where string, origin accounts.SettingOrigin, err error) {
+	flag := layer{
+		values: map[string]string{s.name: s.flag, s.name + "_file": s.flagFile}, spell: flagName, origin: accounts.SettingFromFlag,
+	}
 	for _, l := range []layer{flag, env, file} {
 		direct, named := l.values[s.name], ""
 		if s.file {
@@ -127,19 +143,19 @@ func (s *setting) resolve(env, file layer) (value, where string, err error) {
 		}
 		switch {
 		case direct != "" && named != "":
-			return "", "", fmt.Errorf("both %s and %s are given: leave one out", l.spell(s.name), l.spell(s.name+"_file"))
+			return "", "", "", fmt.Errorf("both %s and %s are given: leave one out", l.spell(s.name), l.spell(s.name+"_file"))
 		case direct != "":
-			return direct, l.spell(s.name), nil
+			return direct, l.spell(s.name), l.origin, nil
 		case named != "":
 			where = l.spell(s.name + "_file")
 			value, err := readValue(named)
 			if err != nil {
-				return "", "", fmt.Errorf("%s: %w", where, err)
+				return "", "", "", fmt.Errorf("%s: %w", where, err)
 			}
-			return value, where, nil
+			return value, where, l.origin, nil
 		}
 	}
-	return s.otherwise, s.name, nil
+	return s.otherwise, s.name, accounts.SettingFromDefault, nil
 }
 
 // flagName leaves out that a setting is the guard's: its flags are flags of that
@@ -163,7 +179,7 @@ func names(all []setting) []string {
 }
 
 func fromEnviron(all []setting, environ []string) (layer, error) {
-	l := layer{values: map[string]string{}, spell: variableName}
+	l := layer{values: map[string]string{}, spell: variableName, origin: accounts.SettingFromVariable}
 	known := append(names(all), "config")
 	for _, pair := range environ {
 		variable, value, _ := strings.Cut(pair, "=")
@@ -190,7 +206,9 @@ func foreign(name string) bool {
 }
 
 func fromYAML(all []setting, path string) (layer, error) {
-	l := layer{values: map[string]string{}, spell: func(name string) string { return name + " in " + path }}
+	l := layer{
+		values: map[string]string{}, spell: func(name string) string { return name + " in " + path }, origin: accounts.SettingFromFile,
+	}
 	if path == "" {
 		return l, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/passkey"
 )
 
@@ -20,6 +21,10 @@ const (
 	SignUpInvitation = "invitation" // who was invited
 	SignUpClosed     = "closed"     // whom an operator makes
 )
+
+func signUpModes() []string {
+	return []string{SignUpOpen, SignUpDomain, SignUpInvitation, SignUpClosed}
+}
 
 // People is what operators decide about accounts.
 type People struct {
@@ -63,18 +68,31 @@ func peopleSettings(f PeopleFlags) []setting {
 	return []setting{
 		{
 			name: "sign_up", flag: f.SignUp,
-			apply: oneOf(func(c *Config) *string { return &c.People.SignUp }, SignUpOpen, SignUpDomain, SignUpInvitation, SignUpClosed),
+			apply: oneOf(func(c *Config) *string { return &c.People.SignUp }, signUpModes()...),
+			kind:  accounts.SettingChoice, choices: signUpModes(),
 		},
-		{name: "sign_up_domains", flag: f.SignUpDomains, apply: (*Config).setSignUpDomains},
-		{name: "sign_in_by_mail", flag: f.SignInByMail, otherwise: "true", apply: yesOrNo(func(c *Config) *bool { return &c.People.SignInByMail })},
-		{name: "verify_email", flag: f.VerifyEmail, apply: yesOrNo(func(c *Config) *bool { return &c.People.VerifyEmail })},
-		{name: "terms_version", flag: f.TermsVersion, apply: (*Config).setTermsVersion},
-		{name: "terms_url", flag: f.TermsURL, apply: webURL(func(c *Config) **url.URL { return &c.People.TermsURL })},
-		{name: "password_min_length", flag: f.PasswordMinLength, otherwise: "8", apply: (*Config).setPasswordMinLength},
+		{name: "sign_up_domains", flag: f.SignUpDomains, apply: (*Config).setSignUpDomains, kind: accounts.SettingList},
+		{
+			name: "sign_in_by_mail", flag: f.SignInByMail, otherwise: "true",
+			apply: yesOrNo(func(c *Config) *bool { return &c.People.SignInByMail }), kind: accounts.SettingTruth,
+		},
+		{
+			name: "verify_email", flag: f.VerifyEmail,
+			apply: yesOrNo(func(c *Config) *bool { return &c.People.VerifyEmail }), kind: accounts.SettingTruth,
+		},
+		{name: "terms_version", flag: f.TermsVersion, apply: (*Config).setTermsVersion, kind: accounts.SettingText},
+		{
+			name: "terms_url", flag: f.TermsURL,
+			apply: webURL(func(c *Config) **url.URL { return &c.People.TermsURL }), kind: accounts.SettingURL,
+		},
+		{
+			name: "password_min_length", flag: f.PasswordMinLength, otherwise: "8",
+			apply: (*Config).setPasswordMinLength, kind: accounts.SettingNumber,
+		},
 		{name: "breach_url", flag: f.BreachURL, apply: webURL(func(c *Config) **url.URL { return &c.People.BreachURL })},
 		{
 			name: "superuser_second_factor", flag: f.SuperuserSecondFactor,
-			apply: yesOrNo(func(c *Config) *bool { return &c.People.SuperuserSecondFactor }),
+			apply: yesOrNo(func(c *Config) *bool { return &c.People.SuperuserSecondFactor }), kind: accounts.SettingTruth,
 		},
 		{name: "passkey_rp_id", flag: f.PasskeyRPID, apply: func(c *Config, v string) error {
 			c.People.PasskeyRPID = strings.ToLower(v)
@@ -128,18 +146,25 @@ func webURL(field func(c *Config) **url.URL) func(*Config, string) error {
 
 // checkPeople finds settings that do not go together.
 func (c *Config) checkPeople() error {
-	switch p := c.People; {
+	if err := c.People.check(); err != nil {
+		return err
+	}
+	if id := c.People.PasskeyRPID; id != "" && c.IssuerGiven {
+		if err := passkey.CheckRelyingParty(c.Issuer, id); err != nil {
+			return fmt.Errorf("passkey_rp_id: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p People) check() error {
+	switch {
 	case p.SignUp == SignUpDomain && len(p.SignUpDomains) == 0:
 		return errors.New("sign_up is domain: name the domains in sign_up_domains")
 	case p.SignUp != SignUpDomain && len(p.SignUpDomains) > 0:
 		return errors.New("sign_up_domains is given, and sign_up is not domain: people of all domains would be treated alike")
 	case p.TermsVersion != "" && p.TermsURL == nil:
 		return errors.New("terms_version is given without terms_url: people must be able to read what they accept")
-	}
-	if id := c.People.PasskeyRPID; id != "" && c.IssuerGiven {
-		if err := passkey.CheckRelyingParty(c.Issuer, id); err != nil {
-			return fmt.Errorf("passkey_rp_id: %w", err)
-		}
 	}
 	return nil
 }
