@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
@@ -16,12 +17,24 @@ type Group struct {
 	// app, and can do nothing but to enrol one.
 	SecondFactor bool
 	CreatedAt    int64
-	Members      int      // in the group itself, filled by ListGroups and GroupByName
+	Members      int      // in the group itself now, up to one more than MaxCounted; filled by ListGroups and GroupByName
 	Permissions  []string // names, held by the group itself, sorted
 	// Parents are the groups that this one is inside, Children those inside it: names,
 	// sorted. Members of a child are members of each of its parents.
 	Parents, Children []string
 	Managers          []string // subs, filled by ListGroups and GroupByName, sorted
+}
+
+// MaxCounted is up to how many members of a group are counted: nobody should wait
+// while all of a large one are.
+const MaxCounted = 1000
+
+// Count tells how many members a group has: a number, or "more than 1000".
+func (g *Group) Count() string {
+	if g.Members > MaxCounted {
+		return "more than " + strconv.Itoa(MaxCounted)
+	}
+	return strconv.Itoa(g.Members)
 }
 
 // GroupStore keeps groups, their members and their permissions. The methods

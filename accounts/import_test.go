@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
@@ -349,10 +350,16 @@ func TestImport_Crowd(t *testing.T) {
 			if want := (accounts.ImportCount{Lines: int64(n), Created: int64(n)}); count != want {
 				t.Errorf("%+v", count)
 			}
-			g, err := w.db.ListGroups(t.Context())
-			w.must(err)
-			if g[0].Members != n {
-				t.Errorf("%d members", g[0].Members)
+			members := 0
+			for after, more := (id.ID{}), true; more; {
+				page, err := w.groups.MemberPage(t.Context(), "crowd", after, accounts.MaxPage)
+				w.must(err)
+				if members, more = members+len(page), len(page) == accounts.MaxPage; more {
+					after = page[len(page)-1].UserID
+				}
+			}
+			if g, err := w.db.ListGroups(t.Context()); members != n || err != nil || g[0].Count() != "more than 1000" {
+				t.Errorf("%d members, counted %q, %v", members, g[0].Count(), err)
 			}
 			r, err := w.attempt(fmt.Sprintf("user%d@example.org", n-1), password, "192.0.2.1")
 			w.must(err)

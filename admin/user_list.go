@@ -14,12 +14,15 @@ const MaxPage = 200
 // UserQuery says which users are meant. Nil members do not narrow.
 type UserQuery struct {
 	// Search finds a sub, and beginnings of usernames, mail addresses, names and last
-	// words of names; what fits closest comes first.
+	// words of names; what fits closest comes first, but for a search among members of
+	// a group or those of whom a member below that is true, which keep their order.
 	Search string
 	// Group is the name of a group: its direct members, in the order in which their
-	// accounts were made.
-	Group     string
-	Newest    bool // the accounts made last first; not together with Search or Group
+	// accounts were made, or, if the group is large, as without it.
+	Group  string
+	Newest bool // the accounts made last first; not together with Search or Group
+	// Who is one of these, is to leave, or has something required of them comes in the
+	// order of usernames.
 	Staff     *bool
 	Superuser *bool
 	Banned    *bool
@@ -29,16 +32,18 @@ type UserQuery struct {
 
 // UserPosition is where a list goes on.
 type UserPosition struct {
-	Stage int    // of a search
-	Key   string // by which the list is in order
-	ID    id.ID
+	Stage int    `json:",omitzero"` // of a search
+	Key   string `json:",omitzero"` // by which the list is in order
+	ID    id.ID  `json:",omitzero"`
 }
 
 // UserPages reads lists of users, by keyset and without counting.
 type UserPages interface {
 	// UserPage returns at most limit users after a position, whose zero value begins,
-	// and the position of what follows; nil if nothing does. ErrNotFound of package
-	// accounts is returned for a group that does not exist.
+	// and the position of what follows; nil if nothing does. A page may be short, even
+	// empty, and have one after it: no more rows are looked at for one than a person
+	// wants to wait for. ErrNotFound of package accounts is returned for a group that
+	// does not exist.
 	UserPage(ctx context.Context, q UserQuery, after UserPosition, limit int) ([]accounts.User, *UserPosition, error)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
@@ -63,6 +62,7 @@ type groupAnswer struct {
 	Name        string   `json:"name"`
 	Description string   `json:"description,omitempty"`
 	Members     int      `json:"members"`
+	MoreMembers bool     `json:"more_members,omitempty"` // than were counted
 	Permissions []string `json:"permissions"`
 	// SecondFactor says that members need a second factor.
 	SecondFactor bool     `json:"second_factor,omitempty"`
@@ -73,7 +73,7 @@ type groupAnswer struct {
 
 func groupAnswerOf(g *accounts.Group) groupAnswer {
 	return groupAnswer{
-		Name: g.Name, Description: g.Description, Members: g.Members, Permissions: append([]string{}, g.Permissions...),
+		Name: g.Name, Description: g.Description, Members: min(g.Members, accounts.MaxCounted), MoreMembers: g.Members > accounts.MaxCounted, Permissions: append([]string{}, g.Permissions...),
 		SecondFactor: g.SecondFactor, Parents: g.Parents, Children: g.Children, Managers: g.Managers,
 	}
 }
@@ -112,7 +112,7 @@ func (groupList) Run(c *call) error {
 		rows := [][]string{{"GROUP", "MEMBERS", "PERMISSIONS"}}
 		for i := range found {
 			list[i] = groupAnswerOf(&found[i])
-			rows = append(rows, []string{list[i].Name, strconv.Itoa(list[i].Members), words(list[i].Permissions)})
+			rows = append(rows, []string{list[i].Name, found[i].Count(), words(list[i].Permissions)})
 		}
 		return c.answer(map[string]any{"groups": list}, func(w io.Writer) { table(w, rows...) })
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
@@ -33,7 +32,7 @@ func (g *groupShow) Run(c *call) error {
 		}
 		return c.answer(a, func(w io.Writer) {
 			table(w, [][]string{
-				{"name", a.Name}, {"description", a.Description}, {"members", strconv.Itoa(a.Members)},
+				{"name", a.Name}, {"description", a.Description}, {"members", found.Count()},
 				{"permissions", words(a.Permissions)}, {"inside", strings.Join(a.Parents, ", ")}, {"has inside it", strings.Join(a.Children, ", ")},
 				{"managers", strings.Join(managers, ", ")}, {"second factor", mark(a.SecondFactor, "demanded")},
 			}...)

@@ -14,6 +14,11 @@ var _ admin.ListStore = (*DB)(nil)
 // lastRune comes after every other character, so a prefix and it bound a range.
 const lastRune = "\U0010FFFF"
 
+// mostListed ends a walk whose rows are joined to others: to PostgreSQL a limit that
+// comes as an argument is a tenth of all there is, for which it would rather read whole
+// tables.
+const mostListed = ` LIMIT 1001` // of accounts.MaxPage, and one that tells of more
+
 // The folding of letters is left to the engine, for what is stored and for what is
 // asked alike. Whoever asks for a host gets few clients, and those are sorted.
 const (

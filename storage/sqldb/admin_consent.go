@@ -12,12 +12,13 @@ import (
 var _ accounts.ConsentEnder = (*DB)(nil)
 
 const (
-	listedConsent = `SELECT ` + consentColumns + `, u.sub, u.username, c.client_id, c.name
-FROM consents k JOIN clients c ON c.id = k.client_id JOIN users u ON u.id = k.user_id
-WHERE k.revoked_at = 0 AND `
-	consentsOfClient = listedConsent + `k.client_id = (SELECT id FROM clients WHERE client_id = $3)
-  AND k.user_id > $1 ORDER BY k.user_id LIMIT $2`
-	consentsOfOne = listedConsent + `k.user_id = (SELECT id FROM users WHERE sub = $3)
+	listedConsent    = `SELECT ` + consentColumns + `, u.sub, u.username, c.client_id, c.name FROM `
+	consentsOfClient = listedConsent + `(
+  SELECT * FROM consents WHERE revoked_at = 0 AND client_id = (SELECT id FROM clients WHERE client_id = $3) AND user_id > $1
+  ORDER BY client_id, user_id` + mostListed + `
+) AS k JOIN clients c ON c.id = k.client_id JOIN users u ON u.id = k.user_id ORDER BY k.user_id LIMIT $2`
+	consentsOfOne = listedConsent + `consents k JOIN clients c ON c.id = k.client_id JOIN users u ON u.id = k.user_id
+WHERE k.revoked_at = 0 AND k.user_id = (SELECT id FROM users WHERE sub = $3)
   AND k.client_id > $1 AND ($4 = '' OR c.client_id = $4) ORDER BY k.client_id LIMIT $2`
 
 	revokeConsents = `UPDATE consents SET revoked_at = $2, updated_at = $2 WHERE client_id = $1 AND revoked_at = 0`

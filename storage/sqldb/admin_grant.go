@@ -14,8 +14,10 @@ const (
   WHEN g.refresh_expires_at > 0 AND g.refresh_expires_at < g.refresh_idle_ends_at THEN g.refresh_expires_at
   ELSE g.refresh_idle_ends_at END, u.sub, u.username, c.client_id, c.name
 FROM `
-	grantsOfClient = listedGrant + `grants g JOIN clients c ON c.id = g.client_id JOIN users u ON u.id = g.user_id
-WHERE g.client_id = (SELECT id FROM clients WHERE client_id = $3) AND g.id < $1 ORDER BY g.id DESC LIMIT $2`
+	grantsOfClient = listedGrant + `(
+  SELECT * FROM grants WHERE client_id = (SELECT id FROM clients WHERE client_id = $3) AND id < $1
+  ORDER BY client_id DESC, id DESC` + mostListed + `
+) AS g JOIN clients c ON c.id = g.client_id JOIN users u ON u.id = g.user_id ORDER BY g.id DESC LIMIT $2`
 	grantsOfOne = `WITH mine AS MATERIALIZED (
   SELECT g.* FROM users u JOIN grants g ON g.user_id = u.id
   WHERE u.sub = $3 AND g.id < $1 AND ($4 = '' OR g.client_id = (SELECT id FROM clients WHERE client_id = $4))

@@ -18,6 +18,15 @@ const (
 )
 SELECT p.name FROM permissions p
 WHERE p.id IN (SELECT gp.permission_id FROM group_permissions gp WHERE gp.group_id IN (SELECT a.id FROM above a))`
+	// Rows are bounded before they are made unique: somebody may be in two groups. SQLite
+	// would read all memberships first if the join left it the choice.
+	groupCrowd = `WITH RECURSIVE below (id) AS (
+  SELECT g.id FROM groups g WHERE g.name_key = $1
+  UNION SELECT n.child_id FROM below JOIN group_children n ON n.parent_id = below.id
+)
+SELECT count(*), count(DISTINCT x.user_id) FROM (
+  SELECT m.user_id FROM below CROSS JOIN group_members m
+  WHERE m.group_id = below.id AND (m.ends_at = 0 OR m.ends_at > $2) LIMIT $3) x`
 	lockGroup = `SELECT name FROM groups WHERE name_key = $1 FOR NO KEY UPDATE`
 	lockAPI   = `SELECT audience FROM apis WHERE audience = $1 FOR NO KEY UPDATE`
 )
@@ -30,6 +39,15 @@ func (d *DB) GroupHolds(ctx context.Context, nameKey string) ([]string, error) {
 	}
 	slices.Sort(held)
 	return held, nil
+}
+
+// GroupCrowd implements admin.GroupStore.
+func (d *DB) GroupCrowd(ctx context.Context, nameKey string, most int) (people int, more bool, err error) {
+	var rows int
+	if err := d.queryRow(ctx, groupCrowd, []any{nameKey, d.now(), most + 1}, &rows, &people); err != nil {
+		return 0, false, fmt.Errorf("people of a group: %w", err)
+	}
+	return min(people, most), rows > most, nil
 }
 
 // LockGroup implements admin.GroupStore.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
-	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/jobs"
 	"github.com/gatehouse-id/gatehouse/revocation"
@@ -24,21 +23,26 @@ func adminListTexts() []planned {
 		{sql: clientsByName, args: clients},
 		{sql: clientsOfHost, args: append(clients, "h")},
 		{sql: endSecret, args: []any{i, i, at}},
-		{sql: allSessions, args: []any{i, 10}},
+		{sql: allSessions, args: []any{i, 10}, whole: []string{"s"}}, // of a page
 		{sql: sessionsOfOne, args: []any{i, 10, "a"}, whole: []string{"mine", "s"}},
 		{sql: oneSession, args: []any{i, 10}},
-		{sql: grantsOfClient, args: []any{i, 10, "a"}},
+		{sql: grantsOfClient, args: []any{i, 10, "a"}, whole: []string{"g"}},
 		{sql: grantsOfOne, args: []any{i, 10, "a", "b"}, whole: []string{"mine", "g"}},
 		{sql: oneGrant, args: []any{i, 10}},
-		{sql: consentsOfClient, args: []any{i, 10, "a"}},
+		{sql: consentsOfClient, args: []any{i, 10, "a"}, whole: []string{"k"}},
 		{sql: consentsOfOne, args: []any{i, 10, "a", "b"}},
 		{sql: revokeConsents, args: []any{i, at}},
 		{sql: ledgerBack, args: []any{at, "user", 10}},
 		{sql: ledgerOf, args: []any{at, "", 10, "a"}, whole: []string{"mine"}},
 		{sql: groupHolds, args: []any{"a"}, whole: []string{"above", "a"}},
+		{sql: groupCrowd, args: []any{"a", at, 10}, whole: []string{"below", "x", "(subquery"}},
 		{sql: lockGroup, args: []any{"a"}},
 		{sql: lockAPI, args: []any{"a"}},
-		{sql: signInOutcomes, args: []any{"user.sign_in", i, 10}, whole: []string{"e", "(subquery"}},
+		{sql: countsSince, args: []any{at, at}},
+		{sql: clientCountsSince, args: []any{i, at}},
+		{sql: mostRefused, args: []any{at, 10, 5}, whole: []string{"f", "seen", "(subquery"}},
+		{sql: dropCounts, args: []any{at}},
+		{sql: dropClientCounts, args: []any{at}},
 		{sql: newGrants, args: []any{i, 10}, whole: []string{"g", "(subquery"}},
 		{sql: jobQueues, args: []any{10}, whole: []string{"j", "(subquery"}},
 	}
@@ -123,6 +127,7 @@ func TestAdminLists(t *testing.T) {
 			}
 		})
 		t.Run("people", func(t *testing.T) { adminPeopleLists(t, d, people, clients) })
+		t.Run("crowd", func(t *testing.T) { adminCrowd(t, d, people) })
 		t.Run("ledger and figures", func(t *testing.T) { adminFigures(t, d) })
 	})
 }
@@ -244,24 +249,7 @@ func adminFigures(t *testing.T, d *DB) {
 			t.Errorf("%+v: %q, want %q", q, got, want)
 		}
 	}
-	for _, e := range []audit.Event{
-		{Action: "user.sign_in"}, {Action: "user.sign_in"}, {Action: "user.sign_in.refuse", Details: map[string]any{"cause": "banned"}},
-	} {
-		e.Actor, e.TargetKind, e.TargetID = audit.Actor{Kind: audit.System, ID: "t"}, "user", "x"
-		must(t, d.WriteAudit(ctx, e))
-	}
 	since := d.now() - 1000*60*60
-	outcomes, complete, err := d.SignInOutcomes(ctx, since, 100)
-	counts := map[string]int{}
-	for _, o := range outcomes {
-		counts[o.Result] += o.Count
-	}
-	if diff := cmp.Diff(map[string]int{"success": 2, "banned": 1}, counts); diff != "" || complete != since || err != nil {
-		t.Errorf("outcomes: %s, since %d, %v", diff, complete, err)
-	}
-	if _, complete, err = d.SignInOutcomes(ctx, since, 1); complete <= since || err != nil {
-		t.Errorf("what was cut off counts as complete: %d, %v", complete, err)
-	}
 	if n, err := d.NewGrants(ctx, since, 3); n != 3 || err != nil {
 		t.Errorf("%d new grants, %v", n, err)
 	}

@@ -14,8 +14,8 @@ import (
 // an order, PostgreSQL might rather walk through everybody's.
 const (
 	allSessions = `SELECT ` + sessionColumns + `, u.sub, u.username
-FROM sessions s JOIN users u ON u.id = s.user_id
-WHERE s.ended_at = 0 AND s.id < $1 ORDER BY s.id DESC LIMIT $2`
+FROM (SELECT * FROM sessions WHERE ended_at = 0 AND id < $1 ORDER BY id DESC` + mostListed + `) AS s JOIN users u ON u.id = s.user_id
+ORDER BY s.id DESC LIMIT $2`
 	sessionsOfOne = `WITH mine AS MATERIALIZED (
   SELECT s.*, u.sub, u.username FROM users u JOIN sessions s ON s.user_id = u.id
   WHERE u.sub = $3 AND s.ended_at = 0 AND s.id < $1

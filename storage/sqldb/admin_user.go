@@ -42,35 +42,70 @@ func (d *DB) MachineStanding(ctx context.Context, clientID string) (*admin.Stand
 	return &admin.Standing{Name: c.Name, Active: c.DisabledAt == 0, Held: c.Held()}, nil
 }
 
-const groupID = `SELECT id FROM groups WHERE name_key = $1`
+const (
+	groupID = `SELECT id FROM groups WHERE name_key = $1`
+	// Whether a group has so many members that nobody should look at all of them.
+	groupIsLarge = `SELECT count(*) = ` + smallRows + ` FROM (SELECT 1 FROM group_members m WHERE m.group_id = $1 LIMIT ` + smallRows + `) AS c`
+)
 
 // UserPage implements admin.UserPages.
 func (d *DB) UserPage(ctx context.Context, q admin.UserQuery, after admin.UserPosition, limit int) ([]accounts.User, *admin.UserPosition, error) {
-	group, err := d.groupOf(ctx, q.Group)
+	list, err := d.userList(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}
-	stages := userStages(q, group)
 	var users []accounts.User
-	for at := after.Stage; at >= 0 && at < len(stages); at++ {
-		from := admin.UserPosition{Stage: at}
-		if at == after.Stage {
-			from = after
+	steps := 0
+	for from := after; from.Stage >= 0 && from.Stage < len(list.walks); steps++ {
+		if steps == maxSteps || len(users) == limit {
+			return users, &from, nil
 		}
-		found, next, err := d.userStage(ctx, userText(q, group, stages, at, from, limit-len(users)+1), at)
+		found, places, err := d.userStep(ctx, list.step(from, limit-len(users)+1), from.Stage)
 		if err != nil {
 			return nil, nil, fmt.Errorf("page of users: %w", err)
 		}
 		if len(users)+len(found) > limit { // one more than was wanted: something follows
 			found = found[:limit-len(users)]
-			return append(users, found...), &next[len(found)-1], nil
+			return append(users, found...), &places[len(found)-1], nil
 		}
 		users = append(users, found...)
-		if len(users) == limit && at+1 < len(stages) {
-			return users, &admin.UserPosition{Stage: at + 1}, nil
+		if from, err = d.afterStep(ctx, list, from); err != nil {
+			return nil, nil, fmt.Errorf("page of users: %w", err)
 		}
 	}
 	return users, nil, nil
+}
+
+// userList finds out how to walk.
+func (d *DB) userList(ctx context.Context, q admin.UserQuery) (*userList, error) {
+	group, err := d.groupOf(ctx, q.Group)
+	if err != nil {
+		return nil, err
+	}
+	large := false
+	if !group.IsZero() && (q.Search != "" || marked(q) != "") {
+		if err := d.queryRow(ctx, groupIsLarge, []any{group}, &large); err != nil {
+			return nil, fmt.Errorf("size of group %q: %w", q.Group, err)
+		}
+	}
+	return &userList{UserQuery: q, group: group, walks: userWalks(q, group, !large)}, nil
+}
+
+// afterStep returns where the walk goes on after a step, or the next one begins.
+func (d *DB) afterStep(ctx context.Context, list *userList, from admin.UserPosition) (admin.UserPosition, error) {
+	next := admin.UserPosition{Stage: from.Stage + 1}
+	if !list.walks[from.Stage].stepwise() {
+		return next, nil
+	}
+	end := admin.UserPosition{Stage: from.Stage}
+	text := list.end(from)
+	switch err := d.queryRow(ctx, text.sql, text.args, &end.Key, &end.ID); {
+	case errors.Is(err, accounts.ErrNotFound):
+		return next, nil
+	case err != nil:
+		return next, err
+	}
+	return end, nil
 }
 
 func (d *DB) groupOf(ctx context.Context, name string) (id.ID, error) {
@@ -89,8 +124,8 @@ func (d *DB) groupOf(ctx context.Context, name string) (id.ID, error) {
 	return group, err
 }
 
-// userStage runs one stage, and returns with each user the position after them.
-func (d *DB) userStage(ctx context.Context, text statementWith, stage int) (users []accounts.User, after []admin.UserPosition, err error) {
+// userStep runs one step, and returns with each user the position after them.
+func (d *DB) userStep(ctx context.Context, text statementWith, stage int) (users []accounts.User, after []admin.UserPosition, err error) {
 	err = d.query(ctx, text.sql, func(row scanner) error {
 		var u accounts.User
 		at := admin.UserPosition{Stage: stage}

@@ -14,30 +14,38 @@ var _ auditlog.SearchStore = (*DB)(nil)
 
 // A walk goes down one index from $1 to $2, looks at $3 rows at most, and of these
 // returns $4 that match the rest. Each index has a text of its own: one text with
-// all conditions would have one plan for all of them.
+// all conditions would have one plan for all of them, and an order by id alone would
+// let PostgreSQL walk through the whole log for what is rare in it.
 const (
 	auditSeq = `COALESCE((SELECT c.seq FROM audit_chain c WHERE c.audit_id = e.id), 0)`
 	walkHead = `SELECT ` + auditSeq + `, ` + auditColumns + ` FROM (SELECT ` + auditColumns + ` FROM audit
-WHERE id < $1 AND id >= $2`
-	walkTail = ` ORDER BY id DESC LIMIT $3) AS e
+WHERE `
+	walkTail = ` LIMIT $3) AS e
 WHERE ($5 = '' OR actor_kind = $5) AND ($6 = '' OR actor_id = $6) AND ($7 = '' OR target_kind = $7)
   AND ($8 = '' OR target_id = $8) AND ($9 = '' OR request_id = $9) AND ($10 = '' OR substr(action, 1, length($10)) = $10)
-  AND at >= $11 AND at < $12 AND ($13 = '' OR actor_id = $13 OR target_id = $13 OR request_id = $13)
-ORDER BY id DESC LIMIT $4`
-	walkByTime    = walkHead + walkTail
-	walkByActor   = walkHead + ` AND actor_kind = $14 AND actor_id = $15` + walkTail
-	walkByTarget  = walkHead + ` AND target_kind = $14 AND target_id = $15` + walkTail
-	walkByRequest = walkHead + ` AND request_id = $14 AND request_id <> ''` + walkTail
-	walkByAction  = walkHead + ` AND action = $14` + walkTail
+  AND at >= $11 AND at < $12 AND ($13 = '' OR actor_id = $13 OR target_id = $13 OR request_id = $13)`
+	walkEnd       = ` LIMIT $4`
+	walkByTime    = walkHead + inTime + latestFirst + walkTail + latestFirst + walkEnd
+	walkByActor   = walkHead + inTime + ` AND actor_kind = one($14) AND actor_id = $15` + latestByActor + walkTail + latestByActor + walkEnd
+	walkByTarget  = walkHead + inTime + ` AND target_kind = one($14) AND target_id = $15` + latestByTarget + walkTail + latestByTarget + walkEnd
+	walkByRequest = walkHead + inTime + ` AND request_id = one($14) AND request_id <> ''` + latestByRequest + walkTail + latestByRequest + walkEnd
+	walkByAction  = walkHead + inTime + ` AND action = one($14)` + latestByAction + walkTail + latestByAction + walkEnd
 
 	// Where a walk of $3 rows ends.
-	floorHead      = `SELECT id FROM audit WHERE id < $1 AND id >= $2`
-	floorTail      = ` ORDER BY id DESC LIMIT 1 OFFSET $3`
-	floorByTime    = floorHead + floorTail
-	floorByActor   = floorHead + ` AND actor_kind = $4 AND actor_id = $5` + floorTail
-	floorByTarget  = floorHead + ` AND target_kind = $4 AND target_id = $5` + floorTail
-	floorByRequest = floorHead + ` AND request_id = $4 AND request_id <> ''` + floorTail
-	floorByAction  = floorHead + ` AND action = $4` + floorTail
+	floorHead      = `SELECT id FROM audit WHERE `
+	floorTail      = ` LIMIT 1 OFFSET $3`
+	floorByTime    = floorHead + inTime + latestFirst + floorTail
+	floorByActor   = floorHead + inTime + ` AND actor_kind = one($4) AND actor_id = $5` + latestByActor + floorTail
+	floorByTarget  = floorHead + inTime + ` AND target_kind = one($4) AND target_id = $5` + latestByTarget + floorTail
+	floorByRequest = floorHead + inTime + ` AND request_id = one($4) AND request_id <> ''` + latestByRequest + floorTail
+	floorByAction  = floorHead + inTime + ` AND action = one($4)` + latestByAction + floorTail
+
+	inTime          = `id < $1 AND id >= $2`
+	latestFirst     = ` ORDER BY id DESC`
+	latestByActor   = ` ORDER BY actor_kind DESC, actor_id DESC, id DESC`
+	latestByTarget  = ` ORDER BY target_kind DESC, target_id DESC, id DESC`
+	latestByRequest = ` ORDER BY request_id DESC, id DESC`
+	latestByAction  = ` ORDER BY action DESC, id DESC`
 
 	// A jump from each word to the next, as many as there are words.
 	auditActions = `WITH RECURSIVE w (v) AS (SELECT min(action) FROM audit UNION ALL

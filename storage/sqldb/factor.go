@@ -13,7 +13,7 @@ var _ accounts.FactorStore = (*DB)(nil)
 
 const (
 	factorPolicy = `SELECT EXISTS (SELECT 1 FROM passkeys WHERE user_id = $1) OR EXISTS (SELECT 1 FROM totps WHERE user_id = $1),
-  EXISTS (WITH RECURSIVE ` + groupsAround1 + ` SELECT 1 FROM around JOIN groups g ON g.id = around.id WHERE g.second_factor)`
+  EXISTS (WITH RECURSIVE ` + groupsAround1 + ` SELECT 1 FROM around WHERE (SELECT g.second_factor FROM groups g WHERE g.id = around.id))`
 
 	renamePasskey = `UPDATE passkeys SET name = $3 WHERE user_id = $1 AND id = $2`
 	renameTOTP    = `UPDATE totps SET name = $3 WHERE user_id = $1 AND id = $2`

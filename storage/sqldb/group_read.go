@@ -20,18 +20,21 @@ WHERE g.name_key COLLATE "C" >= $1 AND g.name_key COLLATE "C" < $2 AND g.name_ke
 ORDER BY g.name_key COLLATE "C" LIMIT $4`
 
 	memberPage = `SELECT u.id, u.sub, u.username, u.name, m.ends_at, m.added_at
-FROM group_members m JOIN users u ON u.id = m.user_id WHERE m.group_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3`
+FROM (SELECT * FROM group_members WHERE group_id = $1 AND user_id > $2 ORDER BY group_id, user_id` + mostListed + `) AS m
+JOIN users u ON u.id = m.user_id ORDER BY m.user_id LIMIT $3`
 
 	// Whatever is read of a person's rights is one snapshot, and so one statement. A
-	// line each: memberships, edges, groups.
+	// line each: memberships, edges, groups. Subqueries instead of joins: see personStanding.
 	rightsOf = `SELECT u.superuser,
   COALESCE((SELECT string_agg(hexed(m.group_id) || ' ' || m.ends_at, '` + "\n" + `') FROM group_members m` + running + `), ''),
-  (WITH RECURSIVE ` + groupsAround + ` SELECT COALESCE(string_agg(hexed(e.parent_id) || ' ' || hexed(e.child_id), '` + "\n" + `'), '')
-    FROM around JOIN group_children e ON e.child_id = around.id),
-  (WITH RECURSIVE ` + groupsAround + ` SELECT COALESCE(string_agg(hexed(g.id) || '` + "\t" + `' || g.name || '` + "\t" + `' ||
-      COALESCE((SELECT string_agg(p.name, ' ') FROM group_permissions gp JOIN permissions p ON p.id = gp.permission_id
-        JOIN apis a ON a.id = p.api_id AND a.disabled_at = 0 WHERE gp.group_id = g.id), ''), '` + "\n" + `'), '')
-    FROM around JOIN groups g ON g.id = around.id),
+  (WITH RECURSIVE ` + groupsAround + ` SELECT COALESCE(string_agg((
+      SELECT string_agg(hexed(e.parent_id) || ' ' || hexed(e.child_id), '` + "\n" + `') FROM group_children e WHERE e.child_id = around.id
+    ), '` + "\n" + `'), '') FROM around),
+  (WITH RECURSIVE ` + groupsAround + ` SELECT COALESCE(string_agg((
+      SELECT hexed(g.id) || '` + "\t" + `' || g.name || '` + "\t" + `' ||
+        COALESCE((SELECT string_agg(p.name, ' ') FROM group_permissions gp JOIN permissions p ON p.id = gp.permission_id
+          JOIN apis a ON a.id = p.api_id AND a.disabled_at = 0 WHERE gp.group_id = g.id), '')
+      FROM groups g WHERE g.id = around.id), '` + "\n" + `'), '') FROM around),
   CASE WHEN u.superuser THEN (SELECT COALESCE(string_agg(p.name, ' '), '') FROM permissions p
     JOIN apis a ON a.id = p.api_id AND a.disabled_at = 0) ELSE '' END
 FROM users u WHERE u.sub = $1`

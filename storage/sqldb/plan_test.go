@@ -30,8 +30,8 @@ func domainTexts() []planned {
 		{sql: listUsers, args: []any{"a", 10}},
 		{sql: countSuperusers, whole: []string{"users_superuser", "users_supreme"}}, // the superusers alone
 		{sql: nameTaken, args: []any{"a"}},
-		{sql: groupByName, args: []any{at, "a"}},
-		{sql: listGroups, args: []any{at}, whole: []string{"groups"}},
+		{sql: groupByName, args: []any{at, "a"}, whole: []string{"n"}},
+		{sql: listGroups, args: []any{at}, whole: []string{"groups", "n"}},
 		{sql: deleteGroup, args: []any{i}},
 		{sql: memberEnd, args: []any{i, i}},
 		{sql: setMemberEnd, args: []any{i, i, at}},
@@ -54,7 +54,7 @@ func domainTexts() []planned {
 		{sql: endedOf, args: []any{[]id.ID{i}, at, 10}},
 		{sql: deleteEnded, args: []any{i, i, at}},
 		{sql: groupPage, args: []any{"a", "b", "a", 10}},
-		{sql: memberPage, args: []any{i, i, 10}},
+		{sql: memberPage, args: []any{i, i, 10}, whole: []string{"m"}},
 		{sql: rightsOf, args: []any{"a", at}, whole: []string{"apis", "a", "permissions", "p"}}, // of a superuser
 		{sql: holderPage, args: []any{"a", "a", 10}, whole: []string{"groups", "groups_pkey"}},  // perhaps every one
 		{sql: factorPolicy, args: []any{i, at}},
@@ -93,6 +93,7 @@ func domainTexts() []planned {
 		{sql: readHead},
 		{sql: rowsAfter, args: []any{at, 10}},
 		{sql: isRevoked, args: []any{at, names, "a", "a", "a", "a", "a", "a", names}},
+		{sql: rowsOf, args: []any{names, 100}},
 		{sql: purgeRows, args: []any{at, 10, at, at}},
 		{sql: bumpChange},
 		{sql: raiseFloor, args: []any{at}},

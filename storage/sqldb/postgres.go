@@ -39,13 +39,17 @@ func openPostgres(ctx context.Context, d *DB) (engine, error) {
 		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	// Every statement finds its rows by an index whatever its arguments are, so
-	// planning it anew each time, which costs as much as running it, gains nothing.
+	// planning it anew each time, which costs as much as running it, gains nothing. Nor
+	// do workers and compiled expressions: both cost more to start than any of them
+	// takes, and the estimates that ask for them know no arguments.
 	for name, value := range map[string]string{
 		"application_name":                    "gatehouse",
 		"statement_timeout":                   "10s",
 		"lock_timeout":                        "5s",
 		"idle_in_transaction_session_timeout": "30s",
 		"plan_cache_mode":                     "force_generic_plan",
+		"max_parallel_workers_per_gather":     "0",
+		"jit":                                 "off",
 	} {
 		if _, given := cfg.ConnConfig.RuntimeParams[name]; !given {
 			cfg.ConnConfig.RuntimeParams[name] = value
