@@ -93,6 +93,19 @@ func (s *Users) Require(ctx context.Context, actor audit.Actor, subject string, 
 	})
 }
 
+// RequireAlso asks a person for actions besides those that they are asked for already.
+// Errors: ErrInvalid, ErrNotFound.
+func (s *Users) RequireAlso(ctx context.Context, actor audit.Actor, subject string, actions ...Action) error {
+	return s.change(ctx, actor, subject, func(_ context.Context, u *User, _ int64) (*effect, error) {
+		wanted, err := askable(slices.Concat(u.RequiredActions, actions))
+		if err != nil || slices.Equal(wanted, u.RequiredActions) {
+			return nil, err
+		}
+		u.RequiredActions = wanted
+		return userEffect("user.require", u, map[string]any{"actions": wanted}), nil
+	})
+}
+
 // askable returns what can be asked of a person, each once and in the order of Actions.
 // Errors: ErrInvalid.
 func askable(actions []Action) ([]Action, error) {

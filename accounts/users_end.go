@@ -11,6 +11,17 @@ import (
 // Ban blocks a user: sign-in is refused, and every session, grant and token ends.
 // Banning a banned user changes nothing. Errors: ErrNotFound, ErrLastSuperuser.
 func (s *Users) Ban(ctx context.Context, actor audit.Actor, subject string) error {
+	return s.BanBecause(ctx, actor, subject, "")
+}
+
+// BanBecause is Ban with a note for the audit log, which its readers alone see, of at
+// most 500 characters; empty means none. Errors: ErrInvalid and those of Ban.
+func (s *Users) BanBecause(ctx context.Context, actor audit.Actor, subject, note string) error {
+	if note != "" {
+		if err := label("note", note, 500); err != nil {
+			return err
+		}
+	}
 	return s.change(ctx, actor, subject, func(ctx context.Context, u *User, now int64) (*effect, error) {
 		if !u.Active() {
 			return nil, nil
@@ -19,7 +30,11 @@ func (s *Users) Ban(ctx context.Context, actor audit.Actor, subject string) erro
 			return nil, err
 		}
 		u.BannedAt = now
-		return s.die(ctx, "user.ban", u, now, reasonBan)
+		e, err := s.die(ctx, "user.ban", u, now, reasonBan)
+		if err == nil && note != "" {
+			e.details["note"] = note
+		}
+		return e, err
 	})
 }
 

@@ -82,6 +82,7 @@ func ownScopes() []string {
 		"admin:apis:read", "admin:apis:write", "admin:clients:read", "admin:clients:write",
 		"admin:consents:read", "admin:consents:write", "admin:sessions:read", "admin:sessions:write",
 		"admin:keys:read", "admin:keys:write", "admin:revocations:read", "admin:revocations:write", "admin:audit:read",
+		"admin:settings:read", "admin:settings:write",
 	}
 }
 

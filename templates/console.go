@@ -56,6 +56,13 @@ const (
 	ToneBad  ConsoleTone = "bad"
 )
 
+// Tones of the parts of a chart of which none is better than another.
+const (
+	ToneFirst  ConsoleTone = "first"
+	ToneSecond ConsoleTone = "second"
+	ToneThird  ConsoleTone = "third"
+)
+
 // ConsoleNotice tells what has just happened. Secret is shown once, to be copied.
 type ConsoleNotice struct {
 	Tone   ConsoleTone
@@ -65,9 +72,10 @@ type ConsoleNotice struct {
 
 // ConsoleLink is a way to another page.
 type ConsoleLink struct {
-	Said Said
-	URL  string
-	Here bool
+	Said   Said
+	URL    string
+	Here   bool
+	Button bool // what a page is for, in a block: drawn as a button
 }
 
 // ConsoleBlock is a part of a page; each member that is set is drawn.
@@ -88,6 +96,7 @@ type ConsoleBlock struct {
 // ConsoleSearch is a form that gets the same page with another query.
 type ConsoleSearch struct {
 	Action  string
+	Hidden  []Field
 	Label   Said
 	Query   string
 	Choices []ConsoleField // of Kind "select"
@@ -106,6 +115,8 @@ type ConsoleTable struct {
 	Empty   Said
 	// NextURL goes on, FirstURL begins again.
 	NextURL, FirstURL string
+	// Form is sent together with what is ticked in the rows; it stands below them.
+	Form *ConsoleForm
 }
 
 // ConsoleCell is a value: what is set of it is drawn in this order.
@@ -124,7 +135,7 @@ type ConsoleCell struct {
 // Labelled reports whether the cell says something that its column explains: on a
 // phone, where there is no heading above it, it stands before.
 func (c ConsoleCell) Labelled() bool {
-	return !c.Said.IsZero() || !c.At.IsZero() || len(c.Badges) > 0
+	return !c.Said.IsZero() || !c.At.IsZero() || len(c.Badges) > 0 || c.Yes != nil
 }
 
 // ConsoleBadge is a word that stands out.
@@ -142,7 +153,8 @@ type ConsoleButton struct {
 	Tone  ConsoleTone
 }
 
-// ConsoleForm is a form with fields. Folded hides it behind its heading.
+// ConsoleForm is a form with fields. Folded hides it behind its heading. Others are
+// buttons beside the one that sends it.
 type ConsoleForm struct {
 	Legend Said
 	Hidden []Field
@@ -150,20 +162,35 @@ type ConsoleForm struct {
 	Submit Said
 	Tone   ConsoleTone
 	Folded bool
+	Others []ConsoleButton
+	// Tick names the boxes that a script offers to tick all at once.
+	Tick string
 }
 
 // ConsoleField is one field. Kind is "text" (the default), "email", "password",
-// "url", "date", "textarea", "select" or "checkbox".
+// "url", "number", "date", "textarea", "select", "radio" or "checkbox".
 type ConsoleField struct {
 	Name, Value string
 	Kind        string
 	Said        Said
-	Hint        Said
-	Problem     Said
-	Choices     []ConsoleChoice
-	Checked     bool
-	Optional    bool
-	ReadOnly    bool
+	// Label names a box of a table with its row and column, for those who hear the page.
+	Label    Said
+	Hint     Said
+	Problem  Said
+	Choices  []ConsoleChoice
+	Checked  bool
+	Optional bool
+	ReadOnly bool
+	// Live has a script ask about the value while somebody types; Findings are what is
+	// known of it already.
+	Live     bool
+	Findings []ConsoleFinding
+}
+
+// ConsoleFinding is what a check says about the value of a field.
+type ConsoleFinding struct {
+	Tone ConsoleTone
+	Said Said
 }
 
 // ConsoleChoice is one of a select's.
@@ -173,16 +200,18 @@ type ConsoleChoice struct {
 	Selected bool
 }
 
-// ConsoleCode is a text to copy, such as the settings of an app.
+// ConsoleCode is a text to copy, such as the settings of an app. Folded hides it behind
+// its heading.
 type ConsoleCode struct {
-	ID   string
-	Said Said
-	Text string
+	ID     string
+	Said   Said
+	Text   string
+	Folded bool
 }
 
 // consoleAreas are the parts of the console, in the order of its navigation.
 func consoleAreas() []string {
-	return []string{"dashboard", "users", "groups", "apis", "clients", "sessions", "keys", "revocations", "audit"}
+	return []string{"dashboard", "users", "groups", "apis", "sets", "clients", "sessions", "keys", "revocations", "audit", "settings"}
 }
 
 // ConsolePath is where an area begins, below the console's first page.

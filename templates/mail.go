@@ -164,7 +164,7 @@ func (m *Mails) Write(mail Mail) (*Letter, error) {
 	if w.err != nil {
 		return nil, fmt.Errorf("mail %s: %w", mail.Kind, w.err)
 	}
-	view.Brand = m.pages.brand.Name
+	view.Brand = m.pages.brandNow().Name
 	letter := &Letter{Language: view.Lang, Subject: view.Subject}
 	var text, html bytes.Buffer
 	if err := m.text.Execute(&text, view); err != nil {
@@ -189,7 +189,7 @@ func mailFormOf(kind string) (mailForm, error) {
 
 // messageData is what the messages of the catalog may use.
 func (m *Mails) messageData(lang Language, mail Mail) (map[string]any, error) {
-	data := map[string]any{"Brand": visible(m.pages.brand.Name), "Host": visible(m.host), "To": visible(mail.To)}
+	data := map[string]any{"Brand": visible(m.pages.brandNow().Name), "Host": visible(m.host), "To": visible(mail.To)}
 	if name := mail.Data["name"]; greetable(name) {
 		data["Name"] = visible(name)
 	}

@@ -35,6 +35,7 @@ func mailForms() []mailForm {
 		{kind: "code", greets: true, code: always, facts: []string{"app"}},
 		{kind: "invitation", button: always, facts: []string{"inviter"}},
 		{kind: "address_changed", greets: true, button: always, facts: []string{"new_address", "when"}},
+		{kind: "address_replaced", greets: true, facts: []string{"when"}},
 		{kind: "password_changed", greets: true, button: ifGiven, facts: where()},
 		{kind: "factor_added", greets: true, button: ifGiven, facts: where("factor")},
 		{kind: "factor_removed", greets: true, button: ifGiven, facts: where("factor")},

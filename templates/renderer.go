@@ -2,6 +2,7 @@ package templates
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
@@ -16,6 +17,9 @@ type Options struct {
 	// Override is a folder whose files replace ours by name; nil for none.
 	Override fs.FS
 	Brand    Brand
+	// BrandName tells the brand's name where it can change while pages are written; nil
+	// or an empty answer leaves it to Brand. It must be safe for concurrent use.
+	BrandName func() string
 	// StaticPath is where [Renderer.Static] is mounted, with both slashes;
 	// "/static/" when empty.
 	StaticPath string
@@ -27,6 +31,7 @@ type Options struct {
 // use.
 type Renderer struct {
 	brand      Brand
+	brandName  func() string
 	staticPath string
 	homePath   string
 	assets     assets
@@ -34,11 +39,20 @@ type Renderer struct {
 	pages      map[string]*template.Template
 }
 
+// brandNow is the brand with the name that it has now.
+func (r *Renderer) brandNow() Brand {
+	b := r.brand
+	if r.brandName != nil {
+		b.Name = cmp.Or(r.brandName(), b.Name)
+	}
+	return b
+}
+
 // New reads and parses everything once. It returns an error for an override that
 // does not parse, asks for a message or a static file that does not exist, or
 // fails to execute, so that a mistake shows at start and not to a person.
 func New(opts Options) (*Renderer, error) {
-	r := &Renderer{brand: opts.Brand, staticPath: opts.StaticPath, homePath: opts.HomePath}
+	r := &Renderer{brand: opts.Brand, brandName: opts.BrandName, staticPath: opts.StaticPath, homePath: opts.HomePath}
 	if r.brand.Name == "" {
 		r.brand.Name = "Gatehouse"
 	}

@@ -22,7 +22,7 @@ type view struct {
 }
 
 // Brand is whose pages these are.
-func (v *view) Brand() Brand { return v.renderer.brand }
+func (v *view) Brand() Brand { return v.renderer.brandNow() }
 
 // Home is the way to the start page.
 func (v *view) Home() string { return v.renderer.homePath }

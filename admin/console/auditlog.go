@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -55,7 +54,11 @@ func (v *visit) eventRow(e *auditlog.Entry) []templates.ConsoleCell {
 	if e.Seq == 0 {
 		sealed = templates.ConsoleBadge{Said: templates.Say("console.audit.unsealed"), Tone: templates.ToneWarn}
 	}
-	who := templates.ConsoleCell{Said: templates.Named(actorName(e.Actor)), Small: templates.Named(e.Actor.Kind + " " + e.Address)}
+	from := e.Actor.Kind + " " + e.Address
+	if e.Client != "" { // by the token of an app, not here
+		from += " via " + e.Client
+	}
+	who := templates.ConsoleCell{Said: templates.Named(actorName(e.Actor)), Small: templates.Named(from)}
 	if e.Actor.Kind == "person" {
 		who.URL = v.to("users/show", e.Actor.ID)
 	}
@@ -89,35 +92,19 @@ const maxChanges = 300
 func changes(e *auditlog.Entry) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(e.Details)) {
-		parts = append(parts, name+": "+short(e.Details[name]))
+		parts = append(parts, name+": "+short(name, e.Details[name]))
 	}
-	after := maps.Clone(e.After)
 	for _, name := range slices.Sorted(maps.Keys(e.Before)) {
-		now, there := after[name]
-		if !there {
-			parts = append(parts, name+": "+short(e.Before[name])+" → –")
-			continue
-		}
-		parts = append(parts, name+": "+short(e.Before[name])+" → "+short(now))
-		delete(after, name)
+		parts = append(parts, changed(name, e.Before[name], e.After[name]))
 	}
-	for _, name := range slices.Sorted(maps.Keys(after)) {
-		parts = append(parts, name+": → "+short(after[name]))
+	for _, name := range slices.Sorted(maps.Keys(e.After)) {
+		if _, told := e.Before[name]; !told {
+			parts = append(parts, changed(name, nil, e.After[name]))
+		}
 	}
 	line := []rune(strings.Join(parts, ", "))
 	if len(line) > maxChanges {
 		line = append(line[:maxChanges], '…')
 	}
 	return string(line)
-}
-
-func short(value any) string {
-	if text, isText := value.(string); isText {
-		return text
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return "?"
-	}
-	return strings.Trim(strings.ReplaceAll(string(text), `"`, ""), "[]")
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +29,7 @@ func (h *Handler) client(v *visit) {
 	}
 	c := templates.Console{
 		Heading: templates.Named(app.Name), Trail: v.clientTrail(),
-		Blocks: []templates.ConsoleBlock{{Facts: clientFacts(app)}},
+		Blocks: []templates.ConsoleBlock{{Facts: clientFacts(app), Links: v.tryLinks(app)}},
 	}
 	refused, err := h.refusedBlock(v.r.Context(), v, app)
 	if err != nil {
@@ -40,13 +42,36 @@ func (h *Handler) client(v *visit) {
 	if app.AuthMethod == accounts.AuthSecret {
 		c.Blocks = append(c.Blocks, v.secretBlock(app))
 	}
+	for _, part := range []func(context.Context, *visit, *accounts.Client) (*templates.ConsoleBlock, error){h.clientSets, h.clientConsents} {
+		block, err := part(v.r.Context(), v, app)
+		if err != nil {
+			v.failed(err)
+			return
+		}
+		if block != nil {
+			c.Blocks = append(c.Blocks, *block)
+		}
+	}
 	if app.Type != accounts.ResourceClient {
 		c.Blocks = append(c.Blocks, templates.ConsoleBlock{
 			ID: "settings", Heading: templates.Say("console.client.settings"), Note: templates.Say("console.client.settings_note"), Code: v.settings(app),
 		})
 	}
+	traffic, err := h.clientTraffic(v, app)
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	if traffic != nil {
+		c.Blocks = append(c.Blocks, *traffic)
+	}
 	if v.may(accounts.AdminClientsWrite) {
-		c.Blocks = append(c.Blocks, clientForms(app)...)
+		forms, err := h.clientForms(v, app)
+		if err != nil {
+			v.failed(err)
+			return
+		}
+		c.Blocks = append(c.Blocks, forms...)
 	}
 	v.show(c)
 }
@@ -100,23 +125,14 @@ func (v *visit) secretBlock(app *accounts.Client) templates.ConsoleBlock {
 	return block
 }
 
-func clientForms(app *accounts.Client) []templates.ConsoleBlock {
+func (h *Handler) clientForms(v *visit, app *accounts.Client) ([]templates.ConsoleBlock, error) {
+	edit, err := h.editForm(v, app)
+	if err != nil {
+		return nil, err
+	}
 	button := templates.ConsoleButton{Name: "action", Value: "disable", Said: templates.Say("console.disable"), Tone: templates.ToneBad}
 	if app.DisabledAt != 0 {
 		button = templates.ConsoleButton{Name: "action", Value: "enable", Said: templates.Say("console.enable")}
-	}
-	edit := &templates.ConsoleForm{
-		Legend: templates.Say("console.client.edit"), Folded: true, Hidden: []templates.Field{{Name: "action", Value: "edit"}}, Submit: templates.Say("console.save"),
-		Fields: []templates.ConsoleField{{Name: "name", Said: templates.Say("console.client.name"), Value: app.Name}},
-	}
-	if app.Allows(accounts.GrantAuthorizationCode) {
-		edit.Fields = append(edit.Fields, uriField("redirect_uris", app.Type, strings.Join(app.RedirectURIs, "\n")), templates.ConsoleField{
-			Name: "post_logout", Kind: "textarea", Said: templates.Say("console.client.post_logout"), Optional: true, Value: strings.Join(app.PostLogoutRedirectURIs, "\n"),
-		}, templates.ConsoleField{
-			Name: "scopes", Said: templates.Say("console.client.scopes"), Hint: templates.Say("console.client.scopes_hint"), Value: strings.Join(app.Scopes, " "),
-		}, templates.ConsoleField{
-			Name: "first_party", Kind: "checkbox", Said: templates.Say("console.client.first_party"), Hint: templates.Say("console.client.first_party_hint"), Checked: app.FirstParty,
-		})
 	}
 	return []templates.ConsoleBlock{
 		{Form: edit}, {Buttons: []templates.ConsoleButton{button}},
@@ -124,7 +140,43 @@ func clientForms(app *accounts.Client) []templates.ConsoleBlock {
 			Legend: templates.Say("console.client.delete"), Folded: true, Hidden: []templates.Field{{Name: "action", Value: "delete"}},
 			Submit: templates.Say("console.client.delete"), Tone: templates.ToneBad, Fields: []templates.ConsoleField{{Name: "confirm", Said: templates.Say("console.confirm_name")}},
 		}},
+	}, nil
+}
+
+// editForm holds what the app is, or what somebody typed if that was checked or
+// refused.
+func (h *Handler) editForm(v *visit, app *accounts.Client) (*templates.ConsoleForm, error) {
+	typed := v.form.Get("action") == "edit"
+	is := *app
+	if typed {
+		if err := v.editClient(&is); err != nil {
+			return nil, err
+		}
 	}
+	edit := &templates.ConsoleForm{
+		Legend: templates.Say("console.client.edit"), Folded: !typed, Hidden: []templates.Field{{Name: "action", Value: "edit"}}, Submit: templates.Say("console.save"),
+		Fields: []templates.ConsoleField{{Name: "name", Said: templates.Say("console.client.name"), Value: is.Name}},
+	}
+	if app.Type == accounts.MachineClient {
+		edit.Fields = append(edit.Fields, templates.ConsoleField{
+			Name: "permissions", Kind: "textarea", Said: templates.Say("console.client.permissions"), Hint: templates.Say("console.client.permissions_hint"),
+			Optional: true, Value: strings.Join(is.Permissions, "\n"),
+		})
+	}
+	if !app.Allows(accounts.GrantAuthorizationCode) {
+		return edit, nil
+	}
+	fields, err := h.addressFields(v, app, typed)
+	if err != nil {
+		return nil, err
+	}
+	edit.Others = []templates.ConsoleButton{v.checkButton()}
+	edit.Fields = append(append(edit.Fields, fields...), templates.ConsoleField{
+		Name: "scopes", Said: templates.Say("console.client.scopes"), Hint: templates.Say("console.client.scopes_hint"), Value: strings.Join(is.Scopes, " "),
+	}, templates.ConsoleField{
+		Name: "first_party", Kind: "checkbox", Said: templates.Say("console.client.first_party"), Hint: templates.Say("console.client.first_party_hint"), Checked: is.FirstParty,
+	})
+	return edit, nil
 }
 
 // changeClient carries out what the forms of an app's page ask for.
@@ -144,9 +196,15 @@ func (h *Handler) changeClient(v *visit) {
 		h.changeRefused(v)
 		return
 	}
+	if v.form.Has("take_set") {
+		v.after("taken", h.Admin.UnassignSet(ctx, v.caller, v.form.Get("take_set"), clientID), h.client)
+		return
+	}
 	switch v.form.Get("action") {
+	case "give_set":
+		v.after("given", h.Admin.AssignSet(ctx, v.caller, v.form.Get("set"), clientID), h.client)
 	case "edit":
-		v.after("saved", h.editClient(v), h.client)
+		h.edit(v)
 	case "enable":
 		v.after("saved", h.Admin.EnableClient(ctx, v.caller, clientID), h.client)
 	case "disable":
@@ -162,16 +220,40 @@ func (h *Handler) changeClient(v *visit) {
 	}
 }
 
-func (h *Handler) editClient(v *visit) error {
-	_, err := h.Admin.UpdateClient(v.r.Context(), v.caller, v.object(), func(app *accounts.Client) error {
-		app.Name = v.value("name")
-		if v.form.Has("redirect_uris") {
-			app.RedirectURIs, app.PostLogoutRedirectURIs = lines(v.form.Get("redirect_uris")), lines(v.form.Get("post_logout"))
-			app.Scopes, app.FirstParty = lines(v.form.Get("scopes")), v.form.Get("first_party") != ""
-		}
-		return nil
-	})
-	return err
+// edit changes the app, or checks what was typed.
+func (h *Handler) edit(v *visit) {
+	ctx, clientID := v.r.Context(), v.object()
+	app, err := h.Admin.Client(ctx, v.caller, clientID)
+	if err != nil {
+		v.wrong(err, h.client)
+		return
+	}
+	if v.form.Has("check") {
+		h.check(v, app, func() error { return h.Admin.TryUpdateClient(ctx, v.caller, clientID, v.editClient) }, h.client)
+		return
+	}
+	// Where an app sends people is as good as the app, so another place needs a fresh
+	// sign-in.
+	more := slices.ContainsFunc(lines(v.form.Get("redirect_uris")), func(uri string) bool { return !contains(app.RedirectURIs, uri) })
+	if more && !v.Fresh(v.w, v.r, v.session, hosted.FreshFor) {
+		return
+	}
+	_, err = h.Admin.UpdateClient(ctx, v.caller, clientID, v.editClient)
+	v.after("saved", err, h.client)
+}
+
+// editClient is the change that the form asks for.
+func (v *visit) editClient(app *accounts.Client) error {
+	app.Name = v.value("name")
+	if app.Type == accounts.MachineClient {
+		app.Permissions = lines(v.form.Get("permissions"))
+	}
+	if app.Allows(accounts.GrantAuthorizationCode) {
+		app.RedirectURIs, app.PostLogoutRedirectURIs = lines(v.form.Get("redirect_uris")), lines(v.form.Get("post_logout"))
+		app.BackchannelLogoutURI = v.value("backchannel")
+		app.Scopes, app.FirstParty = lines(v.form.Get("scopes")), v.form.Get("first_party") != ""
+	}
+	return nil
 }
 
 // addSecret makes another secret; what was there stays good for a week. It is as good

@@ -90,7 +90,18 @@ func (h *Handler) newClient(v *visit) {
 		return
 	}
 	c.Lead = templates.Say("console.clients.step2")
-	form := &templates.ConsoleForm{Submit: templates.Say("console.clients.create"), Fields: []templates.ConsoleField{
+	form, err := h.clientForm(v, kind)
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	c.Blocks = []templates.ConsoleBlock{{Form: form}}
+	v.show(c)
+}
+
+// clientForm is the second step: what the app is called, and where it is.
+func (h *Handler) clientForm(v *visit, kind accounts.ClientType) (*templates.ConsoleForm, error) {
+	form := &templates.ConsoleForm{Submit: templates.Say("console.clients.create"), Others: []templates.ConsoleButton{v.checkButton()}, Fields: []templates.ConsoleField{
 		{Name: "name", Said: templates.Say("console.client.name"), Hint: templates.Say("console.client.name_hint"), Value: v.form.Get("name")},
 	}}
 	if kind == accounts.MachineClient {
@@ -98,30 +109,16 @@ func (h *Handler) newClient(v *visit) {
 			Name: "permissions", Kind: "textarea", Said: templates.Say("console.client.permissions"), Hint: templates.Say("console.client.permissions_hint"),
 			Optional: true, Value: v.form.Get("permissions"),
 		})
-	} else {
-		form.Fields = append(form.Fields, uriField("redirect_uris", kind, v.form.Get("redirect_uris")), templates.ConsoleField{
-			Name: "post_logout", Kind: "textarea", Said: templates.Say("console.client.post_logout"), Optional: true, Value: v.form.Get("post_logout"),
-		}, templates.ConsoleField{
-			Name: "scopes", Said: templates.Say("console.client.scopes"), Hint: templates.Say("console.client.scopes_hint"), Optional: true, Value: v.form.Get("scopes"),
-		})
+		return form, nil
 	}
-	c.Blocks = []templates.ConsoleBlock{{Form: form}}
-	v.show(c)
-}
-
-// uriField asks for redirect URIs, one a line, and says of each that cannot be why.
-func uriField(name string, kind accounts.ClientType, text string) templates.ConsoleField {
-	f := templates.ConsoleField{
-		Name: name, Kind: "textarea", Said: templates.Say("console.client.redirect_uris"), Value: text,
-		Hint: templates.Say("console.client.redirect_hint_" + string(kind)),
+	fields, err := h.addressFields(v, &accounts.Client{Type: kind}, v.form != nil)
+	if err != nil {
+		return nil, err
 	}
-	for _, raw := range lines(text) {
-		if err := accounts.ValidateRedirectURI(kind, raw); err != nil {
-			f.Problem = templates.Say("console.client.bad_uri", "URI", raw, "Why", err.Error())
-			break
-		}
-	}
-	return f
+	form.Fields = append(append(form.Fields, fields...), templates.ConsoleField{
+		Name: "scopes", Said: templates.Say("console.client.scopes"), Hint: templates.Say("console.client.scopes_hint"), Optional: true, Value: v.form.Get("scopes"),
+	})
+	return form, nil
 }
 
 // lines are the entries of a text, one a line.
@@ -134,6 +131,11 @@ func (h *Handler) makeClient(v *visit) {
 		r.Permissions = lines(v.form.Get("permissions"))
 	} else {
 		r.RedirectURIs, r.PostLogoutRedirectURIs, r.Scopes = lines(v.form.Get("redirect_uris")), lines(v.form.Get("post_logout")), lines(v.form.Get("scopes"))
+		r.BackchannelLogoutURI = v.value("backchannel")
+	}
+	if v.form.Has("check") {
+		h.check(v, &accounts.Client{Type: kind}, func() error { return h.Admin.TryClient(v.r.Context(), v.caller, r) }, h.newClient)
+		return
 	}
 	made, text, err := h.Admin.CreateClient(v.r.Context(), v.caller, r)
 	if err != nil {

@@ -96,21 +96,9 @@ func (v *visit) groupFacts(g *accounts.Group) []templates.ConsoleFact {
 
 // groupPermissions are two lists: what the group holds, and what could be given to it.
 func (h *Handler) groupPermissions(ctx context.Context, v *visit, g *accounts.Group, holds []string) ([]templates.ConsoleBlock, error) {
-	descriptions := map[string]string{}
-	var offered []accounts.Permission
-	if v.may(accounts.AdminAPIsRead) {
-		apis, err := h.Admin.ListAPIs(ctx, v.caller, "", "", admin.MaxPage)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range apis {
-			for _, p := range a.Permissions {
-				descriptions[p.Name] = p.Description
-				if !contains(g.Permissions, p.Name) && matches(p, v.query.Get("q")) {
-					offered = append(offered, p)
-				}
-			}
-		}
+	descriptions, offered, err := h.offer(ctx, v, g.Permissions)
+	if err != nil {
+		return nil, err
 	}
 	write := v.may(accounts.AdminGroupsWrite)
 	columns := []templates.Said{templates.Say("console.permission"), templates.Say("console.actions")}
@@ -130,15 +118,47 @@ func (h *Handler) groupPermissions(ctx context.Context, v *visit, g *accounts.Gr
 	if !write {
 		return blocks, nil
 	}
-	offer := &templates.ConsoleTable{Columns: columns, Empty: templates.Say("console.group.none_offered")}
+	return append(blocks, templates.ConsoleBlock{
+		ID: "offered", Heading: templates.Say("console.group.offered"), Note: templates.Say("console.group.offered_note"), Table: offerTable(offered),
+		Search: &templates.ConsoleSearch{
+			Action: v.path(), Hidden: []templates.Field{{Name: "id", Value: g.Name}}, Label: templates.Say("console.group.find_offered"), Query: v.query.Get("q"),
+		},
+	}), nil
+}
+
+// offer returns what permissions are called, and those that somebody can still be
+// given, as far as the query looks for them. Who may not read APIs sees neither.
+func (h *Handler) offer(ctx context.Context, v *visit, held []string) (descriptions map[string]string, offered []accounts.Permission, err error) {
+	descriptions = map[string]string{}
+	if !v.may(accounts.AdminAPIsRead) {
+		return descriptions, nil, nil
+	}
+	apis, err := h.Admin.ListAPIs(ctx, v.caller, "", "", admin.MaxPage)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range apis {
+		for _, p := range a.Permissions {
+			descriptions[p.Name] = p.Description
+			if !contains(held, p.Name) && matches(p, v.query.Get("q")) {
+				offered = append(offered, p)
+			}
+		}
+	}
+	return descriptions, offered, nil
+}
+
+// offerTable has a button for each permission that can be given.
+func offerTable(offered []accounts.Permission) *templates.ConsoleTable {
+	t := &templates.ConsoleTable{
+		Columns: []templates.Said{templates.Say("console.permission"), templates.Say("console.actions")}, Empty: templates.Say("console.group.none_offered"),
+	}
 	for _, p := range offered[:min(len(offered), shown)] {
-		offer.Rows = append(offer.Rows, []templates.ConsoleCell{permissionCell(p.Name, p.Description), {Buttons: []templates.ConsoleButton{{
+		t.Rows = append(t.Rows, []templates.ConsoleCell{permissionCell(p.Name, p.Description), {Buttons: []templates.ConsoleButton{{
 			Name: "give", Value: p.Name, Said: templates.Say("console.group.give"), Label: templates.Say("console.group.give_named", "Name", named(p.Name, p.Description)),
 		}}}})
 	}
-	return append(blocks, templates.ConsoleBlock{
-		ID: "offered", Heading: templates.Say("console.group.offered"), Note: templates.Say("console.group.offered_note"), Table: offer,
-	}), nil
+	return t
 }
 
 func matches(p accounts.Permission, text string) bool {
@@ -311,16 +331,9 @@ func (h *Handler) addMember(v *visit) error {
 	if !may {
 		return &admin.Forbidden{Permission: accounts.AdminGroupsWrite}
 	}
-	var endsAt int64
-	if text := v.value("until"); text != "" {
-		day, err := time.ParseInLocation(time.DateOnly, text, v.instant(1).Location())
-		if err != nil {
-			return &admin.Field{Name: "until", Err: accounts.ErrInvalid}
-		}
-		endsAt = day.AddDate(0, 0, 1).UnixMilli()
-		if endsAt <= h.Now().UnixMilli() {
-			return &admin.Field{Name: "until", Err: accounts.ErrInvalid}
-		}
+	endsAt, err := v.until()
+	if err != nil {
+		return err
 	}
 	sub, err := h.subjectOf(v, v.value("who"))
 	if err != nil {
@@ -328,6 +341,20 @@ func (h *Handler) addMember(v *visit) error {
 	}
 	_, err = h.Admin.AddMembers(v.r.Context(), v.caller, v.object(), []string{sub}, endsAt)
 	return err
+}
+
+// until is the end of the day that the form names, by the viewer's clock, or zero.
+func (v *visit) until() (int64, error) {
+	text := v.value("until")
+	if text == "" {
+		return 0, nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, text, v.instant(1).Location())
+	endsAt := day.AddDate(0, 0, 1).UnixMilli()
+	if err != nil || endsAt <= v.Now().UnixMilli() {
+		return 0, &admin.Field{Name: "until", Err: accounts.ErrInvalid}
+	}
+	return endsAt, nil
 }
 
 // subjectOf finds somebody by username or address, or takes what is typed as a sub. A

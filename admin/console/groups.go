@@ -15,14 +15,13 @@ func (h *Handler) groups(v *visit) {
 		return
 	}
 	table := &templates.ConsoleTable{
-		Columns: []templates.Said{templates.Say("console.group.name"), templates.Say("console.group.members"), templates.Say("console.group.permissions")},
+		Columns: []templates.Said{templates.Say("console.group.name"), templates.Say("console.group.permissions")},
 		Empty:   templates.Say("console.groups.none"),
 	}
 	for i := range list {
 		g := &list[i]
 		table.Rows = append(table.Rows, []templates.ConsoleCell{
 			{Said: templates.Named(g.Name), URL: v.to("groups/show", g.Name), Small: templates.Named(g.Description), Badges: groupBadges(g)},
-			{Said: templates.Named(strconv.Itoa(g.Members))},
 			{Said: templates.Named(strconv.Itoa(len(g.Permissions)))},
 		})
 	}
@@ -73,70 +72,4 @@ func (h *Handler) makeGroup(v *visit) {
 		return
 	}
 	v.Redirect(v.w, v.to("groups/show", g.Name)+"&done=created")
-}
-
-// matrixGroups bounds the columns of the matrix.
-const matrixGroups = 12
-
-// matrix shows which group holds which permission of an API, itself or by a group that
-// it is inside.
-func (h *Handler) matrix(v *visit) {
-	ctx := v.r.Context()
-	groups, err := h.Admin.ListGroups(ctx, v.caller, v.query.Get("q"), v.query.Get("after"), matrixGroups)
-	if err != nil {
-		v.failed(err)
-		return
-	}
-	apis, err := h.Admin.ListAPIs(ctx, v.caller, "", "", shown)
-	if err != nil {
-		v.failed(err)
-		return
-	}
-	held := make([]map[string]bool, len(groups))
-	columns := []templates.Said{templates.Say("console.permission")}
-	for i := range groups {
-		names, err := h.Admin.GroupHolds(ctx, v.caller, groups[i].Name)
-		if err != nil {
-			v.failed(err)
-			return
-		}
-		held[i] = map[string]bool{}
-		for _, n := range names {
-			held[i][n] = true
-		}
-		columns = append(columns, templates.Named(groups[i].Name))
-	}
-	c := templates.Console{Heading: templates.Say("console.groups.matrix"), Lead: templates.Say("console.groups.matrix_lead"), Trail: v.groupTrail()}
-	c.Blocks = append(c.Blocks, templates.ConsoleBlock{Search: &templates.ConsoleSearch{
-		Action: v.path(), Label: templates.Say("console.groups.search"), Query: v.query.Get("q"),
-	}})
-	for i := range apis {
-		table := &templates.ConsoleTable{Columns: columns, Empty: templates.Say("console.api.no_permissions")}
-		for _, p := range apis[i].Permissions {
-			row := []templates.ConsoleCell{{Said: templates.Named(p.Description), Small: templates.Named(p.Name)}}
-			for g := range groups {
-				row = append(row, matrixCell(v, &groups[g], p.Name, held[g][p.Name]))
-			}
-			table.Rows = append(table.Rows, row)
-		}
-		c.Blocks = append(c.Blocks, templates.ConsoleBlock{Heading: templates.Named(apis[i].Name), Table: table})
-	}
-	if len(groups) == matrixGroups {
-		last := &c.Blocks[len(c.Blocks)-1]
-		last.Links = []templates.ConsoleLink{{Said: templates.Say("console.groups.more"), URL: v.again(map[string]string{"after": groups[len(groups)-1].NameKey})}}
-	}
-	v.show(c)
-}
-
-func matrixCell(v *visit, g *accounts.Group, permission string, held bool) templates.ConsoleCell {
-	cell := templates.ConsoleCell{URL: v.to("groups/show", g.Name)}
-	switch {
-	case contains(g.Permissions, permission):
-		cell.Said = templates.Say("console.group.holds")
-	case held:
-		cell.Said = templates.Say("console.group.inherits")
-	default:
-		return templates.ConsoleCell{Said: templates.Named("–")}
-	}
-	return cell
 }

@@ -72,3 +72,13 @@ func (h *Handler) changeKeys(v *visit) {
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// grouped writes a number with a narrow space at each thousand, which all languages
+// understand.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "\u202f" + text[i:]
+	}
+	return text
+}

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
@@ -33,6 +34,12 @@ func problem(err error) (templates.Said, int) {
 		return templates.Say("console.problem.last_superuser"), http.StatusConflict
 	case errors.Is(err, admin.ErrUnconfirmed):
 		return templates.Say("console.problem.unconfirmed"), http.StatusUnprocessableEntity
+	case errors.Is(err, admin.ErrChanged):
+		return templates.Say("console.problem.changed"), http.StatusConflict
+	case errors.Is(err, admin.ErrOneself):
+		return templates.Say("console.problem.oneself"), http.StatusForbidden
+	case errors.Is(err, admin.ErrSame):
+		return templates.Say("console.problem.same"), http.StatusConflict
 	case errors.Is(err, accounts.ErrBuiltin):
 		return templates.Say("console.problem.builtin"), http.StatusConflict
 	case errors.Is(err, accounts.ErrConflict):
@@ -42,9 +49,24 @@ func problem(err error) (templates.Said, int) {
 	case errors.As(err, &field):
 		return templates.Say("console.problem.field", "Field", field.Name, "Why", field.Err.Error()), http.StatusUnprocessableEntity
 	case errors.Is(err, accounts.ErrInvalid), errors.Is(err, admin.ErrState):
-		return templates.Say("console.problem.invalid", "Why", err.Error()), http.StatusUnprocessableEntity
+		return templates.Say("console.problem.invalid", "Why", strings.TrimPrefix(err.Error(), accounts.ErrInvalid.Error()+": ")), http.StatusUnprocessableEntity
 	case errors.Is(err, accounts.ErrNotFound):
 		return templates.Say("console.problem.not_found"), http.StatusNotFound
 	}
 	return templates.Said{}, http.StatusInternalServerError
 }
+
+// refusal tells what a page says about an error; what nobody here can mend is returned
+// as it is.
+func refusal(err error) (templates.Said, error) {
+	if err == nil {
+		return templates.Said{}, nil
+	}
+	said, status := problem(err)
+	if status == http.StatusInternalServerError {
+		return templates.Said{}, err
+	}
+	return said, nil
+}
+
+func gone(err error) bool { return errors.Is(err, accounts.ErrNotFound) }

@@ -2,10 +2,12 @@ package console
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
@@ -55,6 +57,16 @@ func (h *Handler) revocations(v *visit) {
 		},
 		Table: table,
 	}}}
+	if v.may(accounts.AdminRevocationsWrite) {
+		token := templates.ConsoleField{Name: "token", Said: templates.Say("console.revocations.token"), Hint: templates.Say("console.revocations.token_hint")}
+		if v.caller.Superuser {
+			token.Hint = templates.Say("console.revocations.jti_hint")
+		}
+		c.Blocks = append(c.Blocks, templates.ConsoleBlock{Form: &templates.ConsoleForm{
+			Legend: templates.Say("console.revocations.single"), Folded: true, Tone: templates.ToneBad, Submit: templates.Say("console.revocations.single"),
+			Hidden: []templates.Field{{Name: "action", Value: "token"}}, Fields: []templates.ConsoleField{token},
+		}})
+	}
 	if v.may(accounts.AdminRevocationsWrite) && v.caller.Superuser {
 		c.Blocks = append(c.Blocks, templates.ConsoleBlock{Form: &templates.ConsoleForm{
 			Legend: templates.Say("console.revocations.all"), Folded: true, Tone: templates.ToneBad, Submit: templates.Say("console.revocations.all"),
@@ -121,12 +133,22 @@ func (h *Handler) revocation(v *visit, text string) {
 }
 
 func (h *Handler) revoke(v *visit) {
-	if v.form.Get("action") != "all" {
+	var wish admin.Revoke
+	switch v.form.Get("action") {
+	case "all":
+		wish = admin.Revoke{Kind: revocation.All, Confirm: v.value("confirm"), Reason: v.value("reason")}
+	case "token": // whole, in three parts, or its jti
+		wish = admin.Revoke{Kind: revocation.Token}
+		if text := v.value("token"); strings.Contains(text, ".") {
+			wish.Token = secret.Text(text)
+		} else {
+			wish.Key = text
+		}
+	default:
 		v.unknown()
 		return
 	}
-	err := h.Admin.Revoke(v.r.Context(), v.caller, admin.Revoke{Kind: revocation.All, Confirm: v.value("confirm"), Reason: v.value("reason")})
-	v.after("revoked", err, h.revocations)
+	v.after("revoked", h.Admin.Revoke(v.r.Context(), v.caller, wish), h.revocations)
 }
 
 // actorName is who did something, for people.

@@ -11,6 +11,8 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/provider/keys"
 )
 
@@ -23,18 +25,48 @@ func builtKeys() map[string][]string {
 	for _, k := range kinds() {
 		types = append(types, string(k))
 	}
+	var crowd []string
+	for _, a := range admin.CrowdActions() {
+		crowd = append(crowd, string(a))
+	}
+	var advices []string
+	for _, a := range admin.Advices() {
+		advices = append(advices, string(a))
+	}
 	all := append(slices.Clone(types), string(accounts.ResourceClient))
 	return map[string][]string{
 		"console.done.":                 outcomes(),
+		"console.setting.":              settingNames(),
+		"console.setting.about_":        settingNames(),
+		"console.setting.choice_":       settingChoices(),
+		"console.settings.form_":        {"sign_up", "sign_in", "terms", "rest"},
+		"console.bulk.do.":              crowd,
+		"console.bulk.note.":            crowd,
+		"console.address.advice_":       advices,
 		"console.required.":             actions,
 		"console.client.choose_":        types,
+		"console.debug.prompt_":         {"none", "login", "consent"},
+		"console.debug.step_":           {"push", "authorize", "token", "userinfo", "introspect", "refresh", "revoke_access", "revoke_refresh"},
+		"console.debug.do_":             {"look", "userinfo", "introspect", "refresh", "revoke_access", "revoke_refresh", "end"},
+		"console.debug.means_":          errorsKnown(),
+		"console.debug.token_":          {"access", "id", "refresh"},
 		"console.client.type_":          all,
 		"console.client.redirect_hint_": all,
 		"console.key.state_":            {string(keys.Next), string(keys.Active), string(keys.Retiring)},
 		"console.refused.other_":        differs(),
+		"console.refusal.":              meanings(),
+		"console.traffic.kind_":         {string(counts.Token), string(counts.Introspection)},
 		"console.user.do.":              {"ban", "unban", "delete", "undelete", "staff", "unstaff", "superuser", "unsuperuser", "link", "factors"},
 		"console.user.":                 {"username", "email", "name"},
 	}
+}
+
+func settingNames() []string {
+	var names []string
+	for _, f := range settingForms() {
+		names = append(names, f.settings...)
+	}
+	return names
 }
 
 // TestTexts: what the console says stands in the catalog, and nothing else does. The
@@ -56,7 +88,7 @@ func TestTexts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range key.FindAllStringSubmatch(string(text), -1) {
-			if m[1] == "console.css" {
+			if m[1] == "console.css" || m[1] == "console.js" {
 				continue
 			}
 			ends, parts := built[m[1]]

@@ -32,18 +32,7 @@ func (h *Handler) users(v *visit) {
 		v.failed(err)
 		return
 	}
-	table := &templates.ConsoleTable{
-		Columns: []templates.Said{templates.Say("console.user.name"), templates.Say("console.user.email"), templates.Say("console.user.last_sign_in")},
-		Empty:   templates.Say("console.users.none"),
-	}
-	for i := range found {
-		u := &found[i]
-		table.Rows = append(table.Rows, []templates.ConsoleCell{
-			{Said: templates.Named(u.Username), URL: v.to("users/show", u.Subject), Small: templates.Named(u.Name), Badges: userBadges(u)},
-			{Said: templates.Named(u.Email), Badges: unproven(u)},
-			{At: v.instant(u.LastSignInAt)},
-		})
-	}
+	table := v.userTable(found)
 	if next != nil {
 		table.NextURL = v.again(map[string]string{"after": pack(next)})
 	}
@@ -67,6 +56,32 @@ func (h *Handler) users(v *visit) {
 		c.Blocks = append(c.Blocks, templates.ConsoleBlock{Links: []templates.ConsoleLink{{Said: templates.Say("console.users.new"), URL: v.here("users/new")}}})
 	}
 	v.show(c)
+}
+
+// userTable lists people, with a box for each if something can be done with several.
+func (v *visit) userTable(found []accounts.User) *templates.ConsoleTable {
+	table := &templates.ConsoleTable{
+		Columns: []templates.Said{templates.Say("console.user.name"), templates.Say("console.user.email"), templates.Say("console.user.last_sign_in")},
+		Empty:   templates.Say("console.users.none"), Form: v.crowdForm(),
+	}
+	if table.Form != nil {
+		table.Columns = append(table.Columns, templates.Say("console.bulk.choose"))
+	}
+	for i := range found {
+		u := &found[i]
+		row := []templates.ConsoleCell{
+			{Said: templates.Named(u.Username), URL: v.to("users/show", u.Subject), Small: templates.Named(u.Name), Badges: userBadges(u)},
+			{Said: templates.Named(u.Email), Badges: unproven(u)},
+			{At: v.instant(u.LastSignInAt)},
+		}
+		if table.Form != nil {
+			row = append(row, templates.ConsoleCell{Yes: &templates.ConsoleField{
+				Name: "person", Value: u.Subject, Label: templates.Say("console.bulk.choose_named", "Name", u.Username), Checked: contains(v.form["person"], u.Subject),
+			}})
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	return table
 }
 
 func userBadges(u *accounts.User) []templates.ConsoleBadge {
@@ -160,9 +175,16 @@ func pack(place any) string {
 
 // unpack reads a place; what is none leaves the beginning.
 func unpack[T any](text string, place *T) {
+	if len(text) <= 2000 {
+		unpackLong(text, place)
+	}
+}
+
+// unpackLong reads what a form carried along.
+func unpackLong[T any](text string, place *T) {
 	var read T
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(text) > 2000 {
+	if err != nil {
 		return
 	}
 	if json.Unmarshal(raw, &read) == nil {

@@ -30,6 +30,7 @@ type visit struct {
 	query   url.Values
 	form    url.Values // of a post
 	notices []templates.ConsoleNotice
+	carried string // what the forms of the page carry along, sealed
 }
 
 // object is which thing a page is about: it stands in the query, as ids may hold
@@ -104,7 +105,11 @@ func (v *visit) again(change map[string]string) string {
 
 // read reads the posted form, or answers and returns false.
 func (v *visit) read() bool {
-	values, text, token := v.Form(v.w, v.r, "permission", "group", "required")
+	form := v.Form
+	if v.pages()[v.name].boxes {
+		form = v.Boxes
+	}
+	values, text, token := form(v.w, v.r, "permission", "group", "required", "cell", "person", "scope")
 	if values == nil {
 		return false
 	}
@@ -137,10 +142,10 @@ func (v *visit) areas() []string {
 func (v *visit) show(c templates.Console) { v.showAs(http.StatusOK, c) }
 
 func (v *visit) showAs(status int, c templates.Console) {
-	c.Page = v.Frame(v.r, PathConsole+v.name)
+	c.Page = v.Frame(v.r, v.again(nil))
 	c.Base, c.Areas, c.Area = v.Path(PathConsole), v.areas(), v.pages()[v.name].area
 	c.Action = v.again(nil)
-	c.Flow = v.Ticket(v.Browser(v.w, v.r), PathConsole+v.name, "", v.user.Subject, v.object())
+	c.Flow = v.Ticket(v.Browser(v.w, v.r), PathConsole+v.name, v.carried, v.user.Subject, v.object())
 	if done := v.query.Get("done"); slices.Contains(outcomes(), done) {
 		c.Notices = append(c.Notices, templates.ConsoleNotice{Tone: templates.ToneGood, Said: templates.Say("console.done." + done)})
 	}

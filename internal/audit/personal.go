@@ -15,6 +15,6 @@ func Personal(targetKind, name string) bool {
 		"gender", "birthdate", "address", "user_agent":
 		return true
 	}
-	ofPeople := []string{"name", "picture", "profile", "website", "zoneinfo", "locale"}
+	ofPeople := []string{"name", "note", "picture", "profile", "website", "zoneinfo", "locale"}
 	return targetKind == UserTarget && slices.Contains(ofPeople, name)
 }

@@ -118,10 +118,11 @@ func (d *Desk) Member(w http.ResponseWriter, r *http.Request, open ...string) (*
 	return nil, nil
 }
 
-// here is the page to come back to: that of a form is the page that shows it.
+// here is the page to come back to: a form is sent to the address of the page that
+// shows it, whose query says what the page is about.
 func (d *Desk) here(r *http.Request) string {
 	back := r.URL.Path
-	if r.Method == http.MethodGet && r.URL.RawQuery != "" {
+	if r.URL.RawQuery != "" {
 		back = r.URL.RequestURI()
 	}
 	if _, safe := web.SafePath(back); !safe {

@@ -70,12 +70,12 @@ func TestMember(t *testing.T) {
 	}{
 		"signed in":             {"GET", "/auth/account/", true, "", nil, ""},
 		"nobody":                {"GET", "/auth/account/apps?a=b", false, "", nil, "/auth/signin?return=%2Fauth%2Faccount%2Fapps%3Fa%3Db"},
-		"nobody, with a form":   {"POST", "/auth/account/apps?a=b", false, "", nil, "/auth/signin?return=%2Fauth%2Faccount%2Fapps"},
+		"nobody, with a form":   {"POST", "/auth/account/apps?a=b", false, "", nil, "/auth/signin?return=%2Fauth%2Faccount%2Fapps%3Fa%3Db"},
 		"an odd address":        {"GET", "/auth/account/%5Cevil", false, "", nil, "/auth/signin?return=%2Fauth%2Faccount%2F"},
 		"something to do first": {"GET", "/auth/account/", true, flow.PathTerms, nil, "/auth/terms"},
 		"doing it":              {"GET", "/auth/terms", true, flow.PathTerms, []string{flow.PathTerms}, ""},
 		"a second factor first": {"GET", "/auth/account/apps?a=b", true, flow.PathSecondFactor, nil, "/auth/second-factor?return=%2Fauth%2Faccount%2Fapps%3Fa%3Db"},
-		"and after a form":      {"POST", "/auth/account/apps?a=b", true, flow.PathSecondFactor, []string{flow.PathEnrolFactor}, "/auth/second-factor?return=%2Fauth%2Faccount%2Fapps"},
+		"and after a form":      {"POST", "/auth/account/apps?a=b", true, flow.PathSecondFactor, []string{flow.PathEnrolFactor}, "/auth/second-factor?return=%2Fauth%2Faccount%2Fapps%3Fa%3Db"},
 		"doing something else":  {"GET", "/auth/verify-email", true, flow.PathTerms, []string{flow.PathVerifyEmail}, "/auth/terms"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -69,7 +69,16 @@ func (d *Desk) Query(w http.ResponseWriter, r *http.Request) url.Values {
 // Form reads a posted form, and the text and the token of its ticket, or answers
 // and returns nil.
 func (d *Desk) Form(w http.ResponseWriter, r *http.Request, repeatable ...string) (values url.Values, text, token string) {
-	values, err := web.ParseForm(w, r, repeatable...)
+	return d.form(w, r, web.ParseForm, repeatable)
+}
+
+// Boxes is Form for a form with many boxes.
+func (d *Desk) Boxes(w http.ResponseWriter, r *http.Request, repeatable ...string) (values url.Values, text, token string) {
+	return d.form(w, r, web.ParseBoxes, repeatable)
+}
+
+func (d *Desk) form(w http.ResponseWriter, r *http.Request, parse func(http.ResponseWriter, *http.Request, ...string) (url.Values, error), repeatable []string) (values url.Values, text, token string) {
+	values, err := parse(w, r, repeatable...)
 	if err != nil {
 		d.Malformed(w, r, err)
 		return nil, "", ""

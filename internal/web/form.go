@@ -16,6 +16,8 @@ const (
 	MaxBody   = 64 << 10 // bytes of a form
 	MaxHeader = 32 << 10 // bytes of the request line and all headers
 	MaxParams = 64       // parameters of a form or a query, repeated ones counted
+	// MaxBoxes is MaxParams of a form that has a box for each cell of a table.
+	MaxBoxes = 1024
 )
 
 // FormError says what is wrong with a form or a query. Its text is fit for the
@@ -54,6 +56,16 @@ func LimitBody(n int64, next http.Handler) http.Handler {
 // without body and media type has no parameters. The rules for parameters are
 // those of ParseQuery. Errors are *FormError.
 func ParseForm(w http.ResponseWriter, r *http.Request, repeatable ...string) (url.Values, error) {
+	return parseForm(w, r, MaxParams, repeatable)
+}
+
+// ParseBoxes is ParseForm for a form with many boxes, up to MaxBoxes parameters. It is
+// for those who are known already.
+func ParseBoxes(w http.ResponseWriter, r *http.Request, repeatable ...string) (url.Values, error) {
+	return parseForm(w, r, MaxBoxes, repeatable)
+}
+
+func parseForm(w http.ResponseWriter, r *http.Request, most int, repeatable []string) (url.Values, error) {
 	types := r.Header.Values("Content-Type")
 	if r.ContentLength == 0 && len(types) == 0 {
 		return url.Values{}, nil
@@ -68,7 +80,7 @@ func ParseForm(w http.ResponseWriter, r *http.Request, repeatable ...string) (ur
 	if err != nil {
 		return nil, &FormError{Status: http.StatusBadRequest, Reason: "the body could not be read"}
 	}
-	return ParseQuery(string(body), repeatable...)
+	return parseParams(string(body), most, repeatable)
 }
 
 func isForm(contentType string) bool {
@@ -90,6 +102,10 @@ func isForm(contentType string) bool {
 // UTF-8 and NUL are errors: whoever sends them hopes that two parsers disagree.
 // Errors are *FormError.
 func ParseQuery(raw string, repeatable ...string) (url.Values, error) {
+	return parseParams(raw, MaxParams, repeatable)
+}
+
+func parseParams(raw string, most int, repeatable []string) (url.Values, error) {
 	values := url.Values{}
 	seen := make(map[string]struct{}, 8)
 	count := 0
@@ -99,7 +115,7 @@ func ParseQuery(raw string, repeatable ...string) (url.Values, error) {
 		if pair == "" {
 			continue
 		}
-		if count++; count > MaxParams {
+		if count++; count > most {
 			return nil, badParam("too many parameters", "")
 		}
 		name, value, err := parsePair(pair)

@@ -132,6 +132,20 @@ func TestParseForm(t *testing.T) {
 	}
 }
 
+// TestParseBoxes: a form of many boxes has more parameters, and is bounded all the same.
+func TestParseBoxes(t *testing.T) {
+	got, err := ParseBoxes(httptest.NewRecorder(), formRequest("box=1"+strings.Repeat("&box=2", MaxBoxes-1)), "box")
+	if err != nil || len(got["box"]) != MaxBoxes {
+		t.Errorf("%d boxes, %v", len(got["box"]), err)
+	}
+	_, err = ParseBoxes(httptest.NewRecorder(), formRequest(numbered(MaxBoxes+1)))
+	checkFormError(t, err, &FormError{Status: 400, Reason: "too many parameters"})
+	_, err = ParseBoxes(httptest.NewRecorder(), formRequest("box=1&box=2"))
+	checkFormError(t, err, &FormError{Status: 400, Param: "box", Reason: "parameter sent more than once"})
+	_, err = ParseBoxes(httptest.NewRecorder(), formRequest("a="+strings.Repeat("x", MaxBody)))
+	checkFormError(t, err, &FormError{Status: 413, Reason: "the body is too large"})
+}
+
 func TestAttack_186_LargeForms(t *testing.T) {
 	tooLarge := &FormError{Status: 413, Reason: "the body is too large"}
 	unsized := formRequest("a=" + strings.Repeat("x", 1<<20))
