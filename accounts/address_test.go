@@ -2,6 +2,8 @@ package accounts_test
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -145,4 +147,39 @@ func TestAddress_UnprovenIsNotTold(t *testing.T) {
 	m := d.box.last(t, accounts.MailVerifyAddress, "ada@test.com")
 	d.must(d.addresses.Confirm(t.Context(), u, accounts.Evidence{Token: tokenOf(t, m, accounts.PathEmailConfirm), Asker: here()}))
 	d.box.last(t, accounts.MailVerifyAddress, "ada@test.com")
+}
+
+// The address that an operator takes away is told so, if it was proven; not which one
+// follows, for it may be a stranger's by now.
+func TestAddress_ReplacedByAnOperator(t *testing.T) {
+	d := newDoors(t)
+	u := d.member("ada")
+	for _, step := range []struct {
+		name   string
+		to     string
+		proven bool
+		told   string
+	}{
+		{"written in another way", "ADA@test.com", true, ""},
+		{"another one, which nobody has proven", "new@test.com", false, "ADA@test.com"},
+		{"another one after that", "newer@test.com", true, ""},
+		{"none", "", false, "newer@test.com"},
+		{"one instead of none", "ada@test.com", true, ""},
+	} {
+		before := len(d.box.mails)
+		d.must(d.users.Amend(t.Context(), operator(), u.Subject, func(_ *accounts.User, a *accounts.Amendment) error {
+			a.Email, a.EmailVerified = step.to, step.proven
+			return nil
+		}))
+		got := slices.Clone(d.box.mails[before:])
+		switch {
+		case step.told == "" && len(got) != 0:
+			t.Errorf("%s: %+v", step.name, got)
+		case step.told == "":
+		case len(got) != 1 || got[0].Kind != accounts.MailAddressReplaced || got[0].To != step.told:
+			t.Errorf("%s: %+v", step.name, got)
+		case step.to != "" && slices.Contains(slices.Collect(maps.Values(got[0].Data)), step.to):
+			t.Errorf("%s: the old address is told the new one", step.name)
+		}
+	}
 }

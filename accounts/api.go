@@ -59,4 +59,11 @@ type PermissionStore interface {
 	PermissionsByName(ctx context.Context, names []string) (map[string]Permission, error)
 	UpdatePermission(ctx context.Context, p *Permission) error
 	DeletePermission(ctx context.Context, permissionID id.ID) error
+	// LockPermissions waits for the transactions that change what clients or sets hold,
+	// or what permissions there are, and keeps others from it until its own ends. With
+	// alone false it lets others in who ask for the same, and keeps only those out who
+	// take permissions from everybody. ClientStore.LockClient, InsertClient and
+	// SetHoldingStore.LockPermissionSet do the latter by themselves; it comes before
+	// all locks of rows.
+	LockPermissions(ctx context.Context, alone bool) error
 }

@@ -249,13 +249,19 @@ func (s *APIs) AddPermission(ctx context.Context, actor audit.Actor, audience st
 	if err := validatePermission(n); err != nil {
 		return err
 	}
-	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
-		p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, Texts: n.Texts, CreatedAt: now}
-		if err := s.Permissions.InsertPermission(ctx, &p); err != nil {
-			return nil, fmt.Errorf("insert permission %q: %w", n.Name, err)
+	return s.Tx.InTx(ctx, func(ctx context.Context) error {
+		// Or an API would be deleted with a permission of which it says nothing.
+		if err := s.Permissions.LockPermissions(ctx, false); err != nil {
+			return fmt.Errorf("lock permissions: %w", err)
 		}
-		e := apiEffect("api.permission.add", a, map[string]any{"permission": n.Name})
-		return e.changed(nil, permissionValues(&p)), nil
+		return s.change(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
+			p := Permission{ID: id.New(), APIID: a.ID, Name: n.Name, Description: n.Description, Texts: n.Texts, CreatedAt: now}
+			if err := s.Permissions.InsertPermission(ctx, &p); err != nil {
+				return nil, fmt.Errorf("insert permission %q: %w", n.Name, err)
+			}
+			e := apiEffect("api.permission.add", a, map[string]any{"permission": n.Name})
+			return e.changed(nil, permissionValues(&p)), nil
+		})
 	})
 }
 

@@ -26,6 +26,8 @@ const (
 	AdminRevocationsRead  = "admin:revocations:read"
 	AdminRevocationsWrite = "admin:revocations:write"
 	AdminAuditRead        = "admin:audit:read"
+	AdminSettingsRead     = "admin:settings:read"
+	AdminSettingsWrite    = "admin:settings:write"
 )
 
 // BuiltinPermissions lists the permissions of the API that Gatehouse itself serves.
@@ -52,6 +54,8 @@ func BuiltinPermissions() []NewPermission {
 		{Name: AdminRevocationsRead, Description: "See revocations and who has applied them"},
 		{Name: AdminRevocationsWrite, Description: "Revoke tokens"},
 		{Name: AdminAuditRead, Description: "See the audit log"},
+		{Name: AdminSettingsRead, Description: "See the settings of the deployment"},
+		{Name: AdminSettingsWrite, Description: "Change the settings of the deployment"},
 	}
 }
 

@@ -9,10 +9,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
+// What everybody loses is decided while nobody else gives or takes permissions: else
+// a client, or a set, could be given one after the clients that hold it were looked
+// for and before the commit, and keep its tokens; or who changes a client that held it
+// could give it back once a permission of the same name is made again. A group needs
+// no such care: the row of the permission takes it from whoever has it by then.
+
 // DeletePermission takes a permission from everyone and removes it. Errors:
 // ErrNotFound, ErrBuiltin.
 func (s *APIs) DeletePermission(ctx context.Context, actor audit.Actor, audience, name string) error {
-	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
+	return s.changeAlone(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
 		i := slices.IndexFunc(a.Permissions, func(p Permission) bool { return p.Name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("permission %q: %w", name, ErrNotFound)
@@ -32,7 +38,7 @@ func (s *APIs) DeletePermission(ctx context.Context, actor audit.Actor, audience
 
 // Disable makes an API give nothing: no tokens for it, none of its permissions.
 func (s *APIs) Disable(ctx context.Context, actor audit.Actor, audience string) error {
-	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
+	return s.changeAlone(ctx, actor, audience, func(ctx context.Context, a *API, now int64) (*effect, error) {
 		if a.DisabledAt != 0 {
 			return nil, nil
 		}
@@ -59,7 +65,7 @@ func (s *APIs) Enable(ctx context.Context, actor audit.Actor, audience string) e
 
 // Delete removes an API with its permissions and its resource server's client.
 func (s *APIs) Delete(ctx context.Context, actor audit.Actor, audience string) error {
-	return s.change(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
+	return s.changeAlone(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
 		e := apiEffect(actionAPIDelete, a, map[string]any{"permissions": permissionNames(a.Permissions)})
 		var err error
 		if e.rows, err = s.lossRows(ctx, a, a.Permissions, reasonAPIDeleted); err != nil {
@@ -69,6 +75,17 @@ func (s *APIs) Delete(ctx context.Context, actor audit.Actor, audience string) e
 			e.rows = append(e.rows, revocation.Entry{Kind: revocation.Client, Key: a.ResourceServer, Reason: reasonAPIDeleted})
 		}
 		return e, s.Store.DeleteAPI(ctx, a.ID)
+	})
+}
+
+// changeAlone is change while nobody else changes what clients and sets hold, or what
+// permissions there are.
+func (s *APIs) changeAlone(ctx context.Context, actor audit.Actor, audience string, f func(ctx context.Context, a *API, now int64) (*effect, error)) error {
+	return s.Tx.InTx(ctx, func(ctx context.Context) error {
+		if err := s.Permissions.LockPermissions(ctx, true); err != nil {
+			return fmt.Errorf("lock permissions: %w", err)
+		}
+		return s.change(ctx, actor, audience, f)
 	})
 }
 

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -298,6 +299,21 @@ func rightCauses() []cause {
 		{"permission taken from a group", func(ctx context.Context, s *stage) error {
 			return s.groups.RevokePermission(ctx, operator(), "editors", "posts:add")
 		}, left{Rows: []string{"permission posts:add {posts}"}}, true},
+		{"permission taken from a group without people", func(ctx context.Context, s *stage) error {
+			_, err := s.groups.Create(ctx, operator(), "Empty", "")
+			return errors.Join(err, s.groups.GrantPermission(ctx, operator(), "Empty", "posts:delete"),
+				s.groups.RevokePermission(ctx, operator(), "Empty", "posts:delete"))
+		}, left{}, true},
+		{"permission taken from a group with people inside it", func(ctx context.Context, s *stage) error {
+			_, err := s.groups.Create(ctx, operator(), "Outer", "")
+			return errors.Join(err, s.groups.GrantPermission(ctx, operator(), "Outer", "posts:delete"),
+				s.groups.AddChild(ctx, operator(), "Outer", "Editors"), s.groups.RevokePermission(ctx, operator(), "Outer", "posts:delete"))
+		}, left{Rows: []string{"permission posts:delete {posts}"}}, false},
+		{"permission taken that the people inside hold themselves", func(ctx context.Context, s *stage) error {
+			_, err := s.groups.Create(ctx, operator(), "Outer", "")
+			return errors.Join(err, s.groups.GrantPermission(ctx, operator(), "Outer", "posts:add"),
+				s.groups.AddChild(ctx, operator(), "Outer", "Editors"), s.groups.RevokePermission(ctx, operator(), "Outer", "posts:add"))
+		}, left{}, true},
 		{"permission taken that was not held", func(ctx context.Context, s *stage) error {
 			return s.groups.RevokePermission(ctx, operator(), "editors", "posts:delete")
 		}, left{}, true},

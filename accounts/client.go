@@ -117,7 +117,9 @@ type ClientStore interface {
 	// permissions; an ErrNotFound when it is gone.
 	UpdateClient(ctx context.Context, c *Client) error
 	DeleteClient(ctx context.Context, clientID id.ID) error
-	LockClient(ctx context.Context, clientID string) (*Client, error) // without secrets
+	// LockClient returns the client without secrets. Until the transaction ends nobody
+	// else changes it, and no permission leaves the deployment.
+	LockClient(ctx context.Context, clientID string) (*Client, error)
 }
 
 // SecretStore keeps the secrets of clients.

@@ -7,7 +7,9 @@
 // row to the ledger in that transaction (see the table of section 3 of the design:
 // what each cause ends), as its last statement.
 //
-// Locks are taken in the order user, client, session, grant, counter (L22).
+// Locks are taken in the order user, permissions (PermissionStore.LockPermissions),
+// permission set, client, session, grant, counter (L22); who takes a permission from
+// everybody locks no user.
 package accounts
 
 import (

@@ -31,10 +31,8 @@ func (s *Groups) Create(ctx context.Context, actor audit.Actor, name, descriptio
 	if err != nil {
 		return nil, fmt.Errorf("group name: %w", err)
 	}
-	if description != "" {
-		if err := label("description", description, 500); err != nil {
-			return nil, err
-		}
+	if err := describable(description); err != nil {
+		return nil, err
 	}
 	g := &Group{ID: id.New(), Name: name, NameKey: key, Description: description}
 	err = s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
@@ -63,8 +61,12 @@ func (s *Groups) Find(ctx context.Context, name string) (*Group, error) {
 	return g, nil
 }
 
-// Describe changes a group's description, which nobody but operators reads.
+// Describe changes a group's description, which nobody but operators reads. Errors:
+// ErrInvalid, ErrNotFound.
 func (s *Groups) Describe(ctx context.Context, actor audit.Actor, name, description string) error {
+	if err := describable(description); err != nil {
+		return err
+	}
 	return s.record(ctx, actor, func(ctx context.Context, _ int64) (*effect, error) {
 		g, err := s.Find(ctx, name)
 		if err != nil || g.Description == description {
@@ -134,7 +136,11 @@ func permissionRow(name, audience, reason string) revocation.Entry {
 // next refresh. Errors: ErrNotFound.
 func (s *Groups) GrantPermission(ctx context.Context, actor audit.Actor, group, permission string) error {
 	return s.record(ctx, actor, func(ctx context.Context, _ int64) (*effect, error) {
-		g, p, err := s.pair(ctx, group, permission)
+		g, err := s.Find(ctx, group)
+		if err != nil {
+			return nil, err
+		}
+		p, err := s.permission(ctx, permission)
 		if err != nil {
 			return nil, err
 		}
@@ -147,11 +153,16 @@ func (s *Groups) GrantPermission(ctx context.Context, actor audit.Actor, group, 
 	})
 }
 
-// RevokePermission takes a permission from a group. Errors: ErrNotFound if either
-// does not exist.
+// RevokePermission takes a permission from a group. It gets a row if there is anybody
+// in the group, or in one inside it, who held it by way of this group alone (L19).
+// Errors: ErrNotFound if either does not exist.
 func (s *Groups) RevokePermission(ctx context.Context, actor audit.Actor, group, permission string) error {
 	return s.record(ctx, actor, func(ctx context.Context, _ int64) (*effect, error) {
-		g, p, err := s.pair(ctx, group, permission)
+		g, before, err := s.lockAround(ctx, group)
+		if err != nil {
+			return nil, err
+		}
+		p, err := s.permission(ctx, permission)
 		if err != nil {
 			return nil, err
 		}
@@ -160,25 +171,22 @@ func (s *Groups) RevokePermission(ctx context.Context, actor audit.Actor, group,
 			return nil, err
 		}
 		e := groupEffect("group.permission.revoke", g, map[string]any{"permission": p.Name}).changed(values{"permission": p.Name}, nil)
-		e.rows, err = s.permissionRows(ctx, []string{p.Name}, reasonPermissionRevoked)
+		gone := lost(before, before.withoutPermission(g.ID, p.Name), g.ID)
+		e.rows, err = s.permissionRows(ctx, gone, reasonPermissionRevoked)
 		return e, err
 	})
 }
 
-func (s *Groups) pair(ctx context.Context, group, permission string) (*Group, Permission, error) {
-	g, err := s.Find(ctx, group)
+func (s *Groups) permission(ctx context.Context, name string) (Permission, error) {
+	found, err := s.Permissions.PermissionsByName(ctx, []string{name})
 	if err != nil {
-		return nil, Permission{}, err
+		return Permission{}, fmt.Errorf("find permission: %w", err)
 	}
-	found, err := s.Permissions.PermissionsByName(ctx, []string{permission})
-	if err != nil {
-		return nil, Permission{}, fmt.Errorf("find permission: %w", err)
-	}
-	p, ok := found[permission]
+	p, ok := found[name]
 	if !ok {
-		return nil, Permission{}, fmt.Errorf("permission %q: %w", permission, ErrNotFound)
+		return Permission{}, fmt.Errorf("permission %q: %w", name, ErrNotFound)
 	}
-	return g, p, nil
+	return p, nil
 }
 
 // AddMember puts a user into a group until endsAt (Unix milliseconds; zero means

@@ -14,6 +14,7 @@ const (
 	MailCode             MailKind = "code"               // code, until, app
 	MailInvitation       MailKind = "invitation"         // link, until, inviter
 	MailAddressChanged   MailKind = "address_changed"    // link (undo), until, address (the new one), when; goes to the old address
+	MailAddressReplaced  MailKind = "address_replaced"   // when; an operator did it; goes to the old address, which may be a stranger's by now: not told which is the new one
 	MailPasswordChanged  MailKind = "password_changed"   // link (security page), when, device, address (network)
 	MailFactorAdded      MailKind = "factor_added"       // link, factor (its name), when, device, address
 	MailFactorRemoved    MailKind = "factor_removed"     // link, factor, when, device, address

@@ -17,10 +17,10 @@ type MailCodes struct{ *Proofs }
 // the proof for the window in which it was asked for. For any other address it does
 // the same work. Errors: *BadField, *Throttled.
 func (s *MailCodes) Ask(ctx context.Context, email string, a Asker) (proofID string, err error) {
-	return s.askByMail(ctx, email, a, ProofCode, lifeCode, "user.mail_code.ask", func(m *made) (MailKind, map[string]string) {
+	return s.askByMail(ctx, email, a, ProofCode, lifeCode, "user.mail_code.ask", func(m *made, language string) (MailKind, map[string]string) {
 		data := map[string]string{MailDataCode: m.code, MailDataUntil: until(m.ExpiresAt)}
-		if a.App != "" {
-			data[MailDataApp] = a.App
+		if app := a.App.In(language); app != "" {
+			data[MailDataApp] = app
 		}
 		return MailCode, data
 	})

@@ -20,6 +20,7 @@ const (
 	ManagedGroup         ManagedKind = "group"          // by GroupKey
 	ManagedPermissionSet ManagedKind = "permission_set" // by GroupKey
 	ManagedClient        ManagedKind = "client"         // by client_id
+	ManagedSetting       ManagedKind = "setting"        // by its own
 )
 
 // Managed is the mark of an object that a file manages. It outlives its object, so

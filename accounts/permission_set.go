@@ -35,7 +35,8 @@ type PermissionSetStore interface {
 // SetHoldingStore keeps what permission sets hold, and who holds them.
 type SetHoldingStore interface {
 	// LockPermissionSet keeps others from changing a set and from giving it to clients
-	// until the transaction ends, and its clients from being changed; ErrNotFound.
+	// until the transaction ends, its clients from being changed and permissions from
+	// leaving the deployment; ErrNotFound.
 	LockPermissionSet(ctx context.Context, setID id.ID) error
 	GrantToSet(ctx context.Context, setID, permissionID id.ID) (bool, error)
 	RevokeFromSet(ctx context.Context, setID, permissionID id.ID) (bool, error)

@@ -125,11 +125,11 @@ type Proofs struct {
 
 // Asker is whoever asks for a mail, or presents what came by it.
 type Asker struct {
-	Browser  string // the browser's cookie
-	Address  string // bucket of the client's address
-	Language string // of the page, BCP 47
-	Flow     string // the flow that goes on afterwards; opaque here
-	App      string // what the operator calls the app to which that leads; empty without one
+	Browser  string  // the browser's cookie
+	Address  string  // bucket of the client's address
+	Language string  // of the page, BCP 47
+	Flow     string  // the flow that goes on afterwards; opaque here
+	App      AppName // what the operator calls the app to which that leads; empty without one
 }
 
 // Entry is who a proof has brought in, for SignIns.Proved.

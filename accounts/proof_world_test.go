@@ -61,6 +61,7 @@ type doors struct {
 	*world
 	box           *postbox
 	hashes        atomic.Int64
+	settings      *accounts.Settings
 	signUps       *accounts.SignUps
 	resets        *accounts.Resets
 	codes         *accounts.MailCodes
@@ -88,7 +89,9 @@ func newDoorsOn(t testing.TB, databaseURL string) *doors {
 		Store: d.db, Users: d.users, Limiter: d.limiter, Keys: d.auth.Keys, Logger: d.auth.Logger,
 		Links: accounts.Links{Issuer: "https://id.example.com/sub"},
 	}
-	d.signUps = &accounts.SignUps{Proofs: p, Mode: accounts.SignUpOpen}
+	d.settings = &accounts.Settings{SignUp: accounts.SignUpOpen, Policy: accounts.SignInPolicy{TermsVersion: "2"}}
+	d.users.Settings = d.settings
+	d.signUps = &accounts.SignUps{Proofs: p}
 	d.resets, d.codes = &accounts.Resets{Proofs: p}, &accounts.MailCodes{Proofs: p}
 	d.verifications, d.addresses = &accounts.Verifications{Proofs: p}, &accounts.Addresses{Proofs: p}
 	j := d.users.Journal
@@ -101,7 +104,7 @@ func newDoorsOn(t testing.TB, databaseURL string) *doors {
 	}
 	d.addresses.Factors = d.factors
 	d.invites = &accounts.Invites{Proofs: p, Groups: d.groups}
-	d.terms = &accounts.Terms{Users: d.users, Version: "2"}
+	d.terms = &accounts.Terms{Users: d.users}
 	d.setup = &accounts.Setup{Users: d.users, Store: d.db, Keys: d.auth.Keys}
 	return d
 }
@@ -121,7 +124,7 @@ func here() accounts.Asker {
 // onTheWay is here, with an app in mind.
 func onTheWay(app string) accounts.Asker {
 	a := here()
-	a.App = app
+	a.App.Name = app
 	return a
 }
 

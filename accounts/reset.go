@@ -21,7 +21,7 @@ type Resets struct{ *Proofs }
 // address it does the same work, with a mail that is thrown away. Errors: *BadField,
 // *Throttled.
 func (s *Resets) Ask(ctx context.Context, email string, a Asker) (proofID string, err error) {
-	return s.askByMail(ctx, email, a, ProofReset, lifeReset, "user.password.reset.ask", func(m *made) (MailKind, map[string]string) {
+	return s.askByMail(ctx, email, a, ProofReset, lifeReset, "user.password.reset.ask", func(m *made, _ string) (MailKind, map[string]string) {
 		return MailResetPassword, map[string]string{
 			MailDataLink: s.Links.token(PathResetPassword, m.token), MailDataCode: m.code, MailDataUntil: until(m.ExpiresAt),
 		}
@@ -31,7 +31,7 @@ func (s *Resets) Ask(ctx context.Context, email string, a Asker) (proofID string
 // askByMail makes a proof for whoever has an address, or for nobody.
 func (p *Proofs) askByMail(
 	ctx context.Context, email string, a Asker, purpose Purpose, life time.Duration, action string,
-	mail func(m *made) (MailKind, map[string]string),
+	mail func(m *made, language string) (MailKind, map[string]string),
 ) (proofID string, err error) {
 	email = strings.TrimSpace(email)
 	key, err := EmailKey(email)
@@ -50,11 +50,12 @@ func (p *Proofs) askByMail(
 	}
 	o := order{purpose: purpose, user: u, email: email, emailKey: key, asker: a, life: life}
 	m, err := p.issue(ctx, stranger(), action, o, func(m *made) Mail {
-		kind, data := mail(m)
+		language := languageOf(u, a.Language)
+		kind, data := mail(m, language)
 		if u == nil {
 			return Mail{Kind: MailResetUnknown, To: email, Language: a.Language, Data: map[string]string{MailDataUntil: until(m.ExpiresAt)}}
 		}
-		return Mail{Kind: kind, To: u.Email, Language: languageOf(u, a.Language), Data: greeting(u, data)}
+		return Mail{Kind: kind, To: u.Email, Language: language, Data: greeting(u, data)}
 	})
 	if err != nil {
 		return "", err

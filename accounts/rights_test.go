@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -30,6 +31,11 @@ func TestGroups(t *testing.T) {
 	} {
 		if !errors.Is(err, accounts.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, text := range map[string]string{"hidden": "x\u202e", "too long": strings.Repeat("x", 501)} {
+		if err := s.groups.Describe(ctx, operator(), "editors", text); !errors.Is(err, accounts.ErrInvalid) {
+			t.Errorf("described by what is %s: %v", name, err)
 		}
 	}
 	w := s.world

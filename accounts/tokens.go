@@ -3,9 +3,11 @@ package accounts
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
@@ -46,6 +48,34 @@ func (s *Tokens) Revoke(ctx context.Context, actor audit.Actor, k revocation.Key
 				Kind: revocation.Token, Key: k.ID, Audience: audience, Reason: reasonTokenRevoked,
 				ExpiresAt: expiresAt + tokenRowMargin.Milliseconds(),
 			}},
+		}, nil
+	})
+}
+
+// RevokeID kills the access token of a jti that somebody has seen, in a log for
+// instance. Nothing else is known of it: every follower is told, and the row stays as
+// long as the longest-lived token. An id that was made longer ago gets none (L26).
+// Errors: ErrInvalid for what is no jti of ours.
+func (s *Tokens) RevokeID(ctx context.Context, actor audit.Actor, jti string) error {
+	made, err := id.Parse(jti)
+	if err != nil {
+		return invalid("jti: %s", err)
+	}
+	return s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
+		longest := LongestAccessToken.Milliseconds() + tokenRowMargin.Milliseconds()
+		if made.Time()+longest <= now {
+			return nil, nil
+		}
+		dead, err := s.Revocations.Revoked(ctx, revocation.Keys{ID: jti, Rev: math.MaxInt64}) // no row but its own matches
+		if err != nil {
+			return nil, fmt.Errorf("ask the ledger: %w", err)
+		}
+		if dead {
+			return nil, nil
+		}
+		return &effect{
+			action: "token.revoke", kind: "token", target: jti,
+			rows: []revocation.Entry{{Kind: revocation.Token, Key: jti, Reason: reasonTokenRevoked, ExpiresAt: now + longest}},
 		}, nil
 	})
 }

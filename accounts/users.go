@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -25,6 +26,9 @@ type Users struct {
 	Grants   GrantStore
 	Hasher   *Hasher
 	Policy   PasswordPolicy
+	// Settings say who can make an account, and replace what Policy says of lengths and
+	// names.
+	Settings SettingsSource
 	// SecurityURL is the link in the mails about passwords; empty leaves it out.
 	SecurityURL string
 }
@@ -115,12 +119,20 @@ func (s *Users) build(n NewUser) (*User, error) {
 
 func (s *Users) hashNew(ctx context.Context, password secret.Text, unchecked bool, u *User) (string, error) {
 	if !unchecked {
-		err := s.Policy.Accept(ctx, password, u.Username, u.Email, u.Name, u.Profile.GivenName, u.Profile.FamilyName)
+		err := s.policy(ctx).Accept(ctx, password, u.Username, u.Email, u.Name, u.Profile.GivenName, u.Profile.FamilyName)
 		if err != nil {
 			return "", err
 		}
 	}
 	return s.Hasher.Hash(ctx, password)
+}
+
+// policy is what a new password must meet now.
+func (s *Users) policy(ctx context.Context) PasswordPolicy {
+	p, now := s.Policy, CurrentSettings(ctx, s.Settings)
+	p.MinLength = cmp.Or(now.PasswordMinLength, p.MinLength)
+	p.Brand = cmp.Or(now.Brand, p.Brand)
+	return p
 }
 
 // Find returns the user whom an operator means by a username, a verified mail

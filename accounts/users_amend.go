@@ -23,20 +23,26 @@ func AmendmentOf(u *User) Amendment {
 
 // Amend lets f change an account, which is locked meanwhile; f gets the user to look
 // at, and an error of f leaves all as it is. The picture stays. Nothing ends: whoever
-// fears that somebody else has the account sets a password or signs it out as well.
+// fears that somebody else has the account sets a password or signs it out as well. An
+// address that was proven and is another one now, or none, is told of it.
 // Errors: ErrNotFound, ErrConflict when the name or the address is taken, *BadField
 // with ErrInvalid, *ProfileError, and those of f.
 func (s *Users) Amend(ctx context.Context, actor audit.Actor, subject string, f func(u *User, a *Amendment) error) error {
-	return s.change(ctx, actor, subject, func(_ context.Context, u *User, _ int64) (*effect, error) {
+	return s.change(ctx, actor, subject, func(_ context.Context, u *User, now int64) (*effect, error) {
 		a := AmendmentOf(u)
 		if err := f(u, &a); err != nil {
 			return nil, err
 		}
+		before := *u
 		changed, err := s.amend(u, a)
 		if err != nil || len(changed) == 0 {
 			return nil, err
 		}
-		return userEffect("user.update", u, map[string]any{"changed": changed}), nil
+		e := userEffect("user.update", u, map[string]any{"changed": changed})
+		if u.EmailKey != before.EmailKey {
+			e.mails = mailTo(&before, MailAddressReplaced, map[string]string{MailDataWhen: until(now), MailDataZone: before.Profile.Zoneinfo})
+		}
+		return e, nil
 	})
 }
 

@@ -34,7 +34,7 @@ func plainEvents() map[string]string {
 		"user.sign_in": made, "user.sign_in.first_factor": made, "user.sign_in.refuse": "nothing changes", "user.passkey.regress": "nothing changes",
 		"user.export": "nothing changes", "user.import": made, "ledger.repair": ends, "user.recovery_codes.renew": "what changes is secret",
 		"client.secret.rotate": "what changes is secret", "client.secret.choose": "what changes is secret",
-		"client.refused.forget": "what was observed goes, which its details name",
+		"client.refused.forget": "what was observed goes, which its details name", "client.debugged": "nothing changes",
 	}
 }
 
@@ -68,7 +68,7 @@ func TestValues(t *testing.T) {
 		"group.delete": "description name second_factor > ", "group.permission.grant": " > permission", "group.permission.revoke": "permission > ",
 		"group.member.add": " > members", "group.member.remove": "members > ", "group.member.end": "members > ",
 		"group.child.add": " > child", "group.child.remove": "child > ", "group.manager.add": " > manager", "group.manager.remove": "manager > ",
-		"consent.allow": "scopes > scopes", "consent.disconnect": "scopes > ",
+		"consent.allow": "scopes > scopes", "consent.disconnect": "scopes > ", "setting.changed": "value > value",
 	}
 	for _, action := range []string{"client.create", "client.delete"} { // all that an app is
 		if !strings.Contains(got[action], "auth_method grant_types id_token_algorithm name") {
@@ -238,6 +238,10 @@ func changeAPI(w *world, hide func(secret.Text)) {
 	w.must(w.apis.Disable(ctx, by, audience))
 	w.must(w.apis.Enable(ctx, by, audience))
 	w.must(w.apis.Delete(ctx, by, audience))
+	for _, version := range []string{"1", "2"} {
+		_, err = keeperIn(w).Change(ctx, by, map[string]string{"version": version, "url": "u"}, nil)
+		w.must(err)
+	}
 }
 
 func changeGroup(w *world) {
@@ -286,7 +290,7 @@ func everyAction(t *testing.T, tested map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	action := regexp.MustCompile(`"((?:user|client|api|session|consent|grant|group|token|ledger|permission_set)\.[a-z_.]+)"`)
+	action := regexp.MustCompile(`"((?:user|client|api|session|consent|grant|group|token|ledger|permission_set|setting)\.[a-z_.]+)"`)
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue

@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/auditlog"
 )
 
 // Admin has the operations. Its fields are what they work on.
@@ -33,11 +35,21 @@ type Admin struct {
 	Ledger     LedgerStore
 	Audit      AuditReader
 	Activity   ActivityStore
+	Counts     CountReader
+	Node       Node    // nil: nothing is told of this node
 	Probes     []Probe // what else the deployment stands on, for its status
 	Marks      MarkReader
+	// Chain looks at the health of the audit log; nil: nobody does.
+	Chain func(ctx context.Context) (*auditlog.Health, error)
+
+	// Protocol is asked in the name of clients.
+	Protocol Protocol
 
 	// Refusals are the redirect URIs that clients were refused.
 	Refusals *accounts.Refusals
+
+	// Settings are those that the database can keep.
+	Settings SettingsKeeper
 
 	// Callers reads what the target of an operation holds, as it does for callers.
 	Callers   CallerStore

@@ -108,6 +108,10 @@ func (a *Admin) DeleteAPI(ctx context.Context, c *Caller, audience string) error
 		return err
 	}
 	return a.APIs.Tx.InTx(ctx, func(ctx context.Context) error {
+		// Or the resource server could be given more between the look and the deed.
+		if err := a.APIs.Permissions.LockPermissions(ctx, true); err != nil {
+			return err
+		}
 		found, err := a.APIs.Find(ctx, audience)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 type Caller struct {
 	Actor    audit.Actor
 	Subject  string // sub of the person, empty for a machine
-	ClientID string // of the app by which they ask; empty in the console
+	ClientID string // of the app by which they ask, which audit events tell too; empty in the console
 	// Superuser holds every permission; Staff may enter the console.
 	Superuser, Staff bool
 	// Held is every permission that the caller holds now, of all APIs, by their

@@ -15,6 +15,9 @@ type GroupStore interface {
 	// its own, and those of the groups that it is inside. A group that does not exist
 	// holds nothing.
 	GroupHolds(ctx context.Context, nameKey string) ([]string, error)
+	// GroupCrowd counts the people in a group and in the groups inside it, as far as
+	// most, and reports whether there may be more.
+	GroupCrowd(ctx context.Context, nameKey string, most int) (people int, more bool, err error)
 	// LockGroup and LockAPI keep others from changing one until the transaction ends;
 	// ErrNotFound when there is none.
 	LockGroup(ctx context.Context, nameKey string) error

@@ -27,12 +27,25 @@ func (a *Admin) Mark(ctx context.Context, c *Caller, kind accounts.ManagedKind, 
 	if err := c.need(need); err != nil {
 		return nil, err
 	}
-	marks, err := a.Marks.ManagedObjects(ctx, object)
+	marks, err := a.MarksOf(ctx, kind, object)
+	return marks[object], err
+}
+
+// MarksOf returns the marks of those of the objects that have one: of objects which
+// the caller has been let see or change, as part of what they are.
+func (a *Admin) MarksOf(ctx context.Context, kind accounts.ManagedKind, objects ...id.ID) (map[id.ID]*accounts.Managed, error) {
+	if len(objects) == 0 {
+		return nil, nil
+	}
+	found, err := a.Marks.ManagedObjects(ctx, objects...)
 	if err != nil {
-		return nil, fmt.Errorf("mark of an object: %w", err)
+		return nil, fmt.Errorf("marks of objects: %w", err)
 	}
-	if m, ok := marks[object]; ok && m.Kind == kind {
-		return &m, nil
+	marks := make(map[id.ID]*accounts.Managed, len(found))
+	for object, m := range found {
+		if m.Kind == kind {
+			marks[object] = &m
+		}
 	}
-	return nil, nil
+	return marks, nil
 }

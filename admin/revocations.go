@@ -3,10 +3,12 @@ package admin
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/auditlog"
 	"github.com/gatehouse-id/gatehouse/internal/id"
+	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/revocation/feed"
 )
@@ -16,6 +18,9 @@ type LedgerStore interface {
 	Head(ctx context.Context) (revocation.Head, error)
 	// RowAt returns accounts.ErrNotFound for a row that was dropped or never written.
 	RowAt(ctx context.Context, position int64) (revocation.Row, error)
+	// RowsOf returns rows with one of the keys, newest first; the empty key finds those
+	// of the kind All.
+	RowsOf(ctx context.Context, keys []string, limit int) ([]revocation.Row, error)
 	ListFollowers(ctx context.Context) ([]feed.Applied, error)
 	Acknowledged(ctx context.Context, position int64) ([]feed.Acknowledgement, error)
 	// AuditOf returns the events about one target between two times, in Unix
@@ -136,19 +141,23 @@ func (a *Admin) receipts(ctx context.Context, e *Explained) error {
 type Revoke struct {
 	Kind    revocation.Kind
 	Key     string
+	Token   secret.Text // for the kind token, instead of its jti as the key
 	Confirm string
 	Reason  string // for the kind all, which nothing else explains
 }
 
-// Revoke ends a session, a grant, all of a user or a client, or makes every access
-// token of the deployment refresh, which only superusers may. Errors: *Forbidden,
-// ErrSuperior, ErrSuperuserOnly, ErrUnconfirmed, accounts.ErrNotFound,
+// Revoke ends one access token, a session, a grant, all of a user or a client, or makes
+// every access token of the deployment refresh. Only superusers may do the latter, and
+// revoke a token of which nothing but the jti is known. Errors: *Forbidden,
+// ErrSuperior, ErrSuperuserOnly, ErrUnconfirmed, *Field, accounts.ErrNotFound,
 // accounts.ErrInvalid.
 func (a *Admin) Revoke(ctx context.Context, c *Caller, r Revoke) error {
 	if err := c.need(accounts.AdminRevocationsWrite); err != nil {
 		return err
 	}
 	switch r.Kind {
+	case revocation.Token:
+		return a.revokeToken(ctx, c, r)
 	case revocation.Session, revocation.Grant:
 		key, err := id.Parse(r.Key)
 		if err != nil {
@@ -165,7 +174,45 @@ func (a *Admin) Revoke(ctx context.Context, c *Caller, r Revoke) error {
 	case revocation.All:
 		return a.revokeAll(ctx, c, r)
 	}
-	return &Field{Name: "kind", Err: fmt.Errorf("%w: one of session, grant, user, client, all", accounts.ErrInvalid)}
+	return &Field{Name: "kind", Err: fmt.Errorf("%w: one of token, session, grant, user, client, all", accounts.ErrInvalid)}
+}
+
+// revokeToken asks of whose the token is what ending all that they have would. Whose a
+// jti is nobody can tell.
+func (a *Admin) revokeToken(ctx context.Context, c *Caller, r Revoke) error {
+	if r.Token == "" {
+		if err := c.mayCrown(); err != nil {
+			return err
+		}
+		if err := a.Tokens.RevokeID(ctx, c.Actor, r.Key); err != nil {
+			return &Field{Name: "key", Err: err}
+		}
+		return nil
+	}
+	t, err := a.Protocol.Read(ctx, r.Token.Reveal())
+	if err != nil {
+		return fmt.Errorf("read a token: %w", err)
+	}
+	if !t.Access || !t.Signed {
+		return &Field{Name: "token", Err: fmt.Errorf("%w: no access token of this deployment", accounts.ErrInvalid)}
+	}
+	if t.Keys.GrantID != "" {
+		err = a.mayTouchPerson(ctx, c, t.Keys.Subject)
+	} else {
+		err = a.mayChangeAppOf(ctx, c, t.Keys.ClientID)
+	}
+	if err != nil {
+		return err
+	}
+	return a.Tokens.Revoke(ctx, c.Actor, t.Keys, t.Audience, time.Unix(t.ExpiresAt, 0).UnixMilli())
+}
+
+func (a *Admin) mayChangeAppOf(ctx context.Context, c *Caller, clientID string) error {
+	app, err := a.findClient(ctx, clientID)
+	if err != nil {
+		return err
+	}
+	return c.mayChangeApp(app)
 }
 
 func (a *Admin) revokeUser(ctx context.Context, c *Caller, r Revoke) error {
@@ -179,11 +226,7 @@ func (a *Admin) revokeUser(ctx context.Context, c *Caller, r Revoke) error {
 }
 
 func (a *Admin) revokeClient(ctx context.Context, c *Caller, r Revoke) error {
-	app, err := a.findClient(ctx, r.Key)
-	if err != nil {
-		return err
-	}
-	if err := c.mayChangeApp(app); err != nil {
+	if err := a.mayChangeAppOf(ctx, c, r.Key); err != nil {
 		return err
 	}
 	if r.Confirm != r.Key {

@@ -14,6 +14,7 @@ type Line struct {
 	Address   string         `json:"address,omitempty"`
 	RequestID string         `json:"request_id,omitempty"`
 	Session   string         `json:"session,omitempty"`
+	Client    string         `json:"client,omitempty"` // by whose token a person acted
 	Details   map[string]any `json:"details,omitempty"`
 	Before    map[string]any `json:"before,omitempty"`
 	After     map[string]any `json:"after,omitempty"`
@@ -33,7 +34,7 @@ func NewLine(e *Entry) Line {
 	return Line{
 		Seq: e.Seq, ID: e.ID.String(), Time: stamp(e.At), Action: e.Action,
 		Actor:  Who{Kind: e.Actor.Kind, ID: e.Actor.ID, Name: e.Actor.Name},
-		Target: Who{Kind: e.TargetKind, ID: e.TargetID}, Address: e.Address, RequestID: e.RequestID, Session: e.Session,
+		Target: Who{Kind: e.TargetKind, ID: e.TargetID}, Address: e.Address, RequestID: e.RequestID, Session: e.Session, Client: e.Client,
 		Details: e.Details, Before: e.Before, After: e.After, Erased: e.ErasedAt != 0,
 	}
 }

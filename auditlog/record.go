@@ -30,6 +30,10 @@ const (
 	maxItems = 100
 )
 
+// detailVia is the name in the details of the app through which somebody acted: there
+// it is part of what is chained, in a format that older code reads too.
+const detailVia = "via"
+
 // Names under which what is personal is kept, beside "details.x", "before.x" and
 // "after.x".
 const (
@@ -65,6 +69,12 @@ func NewRecord(eventID id.ID, at int64, e audit.Event, from audit.Origin) (*Reco
 	details, err := plain(e.Details)
 	if err != nil {
 		return nil, fmt.Errorf("details: %w", err)
+	}
+	if from.Client != "" && from.Client != e.Actor.ID {
+		if details == nil {
+			details = map[string]any{}
+		}
+		details[detailVia] = from.Client
 	}
 	before, err := plain(e.Before)
 	if err != nil {
@@ -204,6 +214,13 @@ func (r *Record) Entry() (Entry, error) {
 		}
 		if err := parse(p.text, p.to); err != nil {
 			return e, fmt.Errorf("event %s: %w", r.ID, err)
+		}
+	}
+	if via, ok := e.Details[detailVia].(string); ok {
+		e.Client = via
+		delete(e.Details, detailVia)
+		if len(e.Details) == 0 {
+			e.Details = nil
 		}
 	}
 	if r.Personal == "{}" {

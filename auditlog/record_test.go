@@ -17,7 +17,7 @@ func sample() (audit.Event, audit.Origin) {
 		Details: map[string]any{"username": "bob", "n": 1.0},
 		Before:  map[string]any{"email": "a@example.org", "staff": true},
 		After:   map[string]any{"email": "b@example.org", "name": "Bob"},
-	}, audit.Origin{RequestID: "req", Address: "192.0.2.1", Session: "sid"}
+	}, audit.Origin{RequestID: "req", Address: "192.0.2.1", Session: "sid", Client: "app"}
 }
 
 // TestRecord: a row gives the event back as it was, and what is personal stands
@@ -36,6 +36,13 @@ func TestRecord(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Entry{}, "ID")); diff != "" {
 		t.Error(diff)
 	}
+	if l := NewLine(&got); l.Client != "app" || l.Details["via"] != nil {
+		t.Errorf("told to others as %+v", l)
+	}
+	machine, err := NewRecord(id.New(), 42, audit.Event{Actor: audit.Actor{Kind: audit.Client, ID: "app"}}, origin)
+	if err != nil || machine.Details != "{}" {
+		t.Errorf("an app that acts for itself: %s, %v", machine.Details, err)
+	}
 	public := strings.Join([]string{r.ActorName, r.Address, r.Details, r.Before, r.After, r.Commitments}, " ")
 	for _, personal := range []string{"Ada", "192.0.2.1", "bob", "example.org", "Bob"} {
 		if strings.Contains(public, personal) {
@@ -48,6 +55,9 @@ func TestRecord(t *testing.T) {
 	again, err := NewRecord(r.ID, 42, event, origin)
 	if err != nil || again.Commitments == r.Commitments {
 		t.Errorf("the same values have the same commitments in two rows: %v", err)
+	}
+	if !strings.Contains(r.Details, `"via":"app"`) {
+		t.Errorf("the app is no part of what is chained: %s", r.Details)
 	}
 	if _, err := NewRecord(id.New(), 1, audit.Event{After: map[string]any{"f": func() {}}}, audit.Origin{}); err == nil {
 		t.Error("a value that cannot be told")

@@ -95,8 +95,11 @@ type Handler struct {
 	Remembered    Remembered
 
 	// The ways to sign-up, to another password and to a sign-in by a code that is
-	// sent by mail, without a query; what is empty is off.
+	// sent by mail, without a query; what is empty is off, and so is what Settings do
+	// not allow.
 	SignUpURL, ResetURL, CodeURL string
+	// Settings may be nil only where there are none of these ways.
+	Settings accounts.SettingsSource
 	// FirstRun reports whether nobody has an account yet: then the start page leads
 	// to SetupURL. Nil means that somebody has.
 	FirstRun func(ctx context.Context) (bool, error)

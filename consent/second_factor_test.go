@@ -445,6 +445,10 @@ func TestSignIn_Links(t *testing.T) {
 	b := w.browser()
 	wantPage(t, b.get("/signin"), http.StatusOK, "!Forgot your password", "!Create an account", "!code by e-mail")
 	w.handler.SignUpURL, w.handler.ResetURL, w.handler.CodeURL = "/signup", "/reset", "/signin/code"
+	now := &accounts.Settings{SignUp: accounts.SignUpInvitation}
+	w.handler.Settings = now
+	wantPage(t, b.get("/signin"), http.StatusOK, `href="/reset"`, "!Create an account", "!code by e-mail")
+	now.SignUp, now.SignInByMail = accounts.SignUpDomain, true
 	wantPage(t, b.get("/signin"), http.StatusOK, `href="/signup"`, `href="/reset"`, `href="/signin/code"`)
 	f := w.flow(b)
 	wantPage(t, b.get("/signin?flow="+f.ID.String()), http.StatusOK, `href="/signup?flow=`+f.ID.String(), `href="/signin/code?flow=`)

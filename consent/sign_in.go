@@ -230,7 +230,13 @@ func (h *Handler) writeSignIn(w http.ResponseWriter, r *http.Request, status int
 		Page: h.Frame(r, here), Username: presentable(page.username), Problems: page.problems, RetryAfter: page.wait,
 		Action: h.Path(flow.PathSignIn), Flow: h.ticket(page.browser, flow.PathSignIn, f, page.back), Reauthenticate: page.fixed,
 		Passkey: h.passkeyAsk(page), Hidden: page.hidden(),
-		SignUpURL: withFlow(h.SignUpURL, f), ResetURL: withFlow(h.ResetURL, f), CodeURL: withFlow(h.CodeURL, f),
+		ResetURL: withFlow(h.ResetURL, f),
+	}
+	if now := accounts.CurrentSettings(r.Context(), h.Settings); !page.fixed && now.SignUp.Open() {
+		p.SignUpURL = withFlow(h.SignUpURL, f)
+	}
+	if accounts.CurrentSettings(r.Context(), h.Settings).SignInByMail {
+		p.CodeURL = withFlow(h.CodeURL, f)
 	}
 	lang := h.Language(r, "")
 	if page.step != nil {
@@ -239,7 +245,7 @@ func (h *Handler) writeSignIn(w http.ResponseWriter, r *http.Request, status int
 		h.allowReturn(w)
 	}
 	if page.fixed {
-		p.SwitchURL, p.SignUpURL = h.signInPath(f, page.back, switchParam), ""
+		p.SwitchURL = h.signInPath(f, page.back, switchParam)
 	}
 	if p.Passkey != nil {
 		allowAsking(w)

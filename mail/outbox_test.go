@@ -19,7 +19,7 @@ import (
 func kinds() []accounts.MailKind {
 	return []accounts.MailKind{
 		accounts.MailVerifyAddress, accounts.MailResetPassword, accounts.MailCode, accounts.MailInvitation,
-		accounts.MailAddressChanged, accounts.MailPasswordChanged, accounts.MailFactorAdded, accounts.MailFactorRemoved,
+		accounts.MailAddressChanged, accounts.MailAddressReplaced, accounts.MailPasswordChanged, accounts.MailFactorAdded, accounts.MailFactorRemoved,
 		accounts.MailRecoveryCodesLow, accounts.MailNewDevice, accounts.MailAccountExists, accounts.MailResetUnknown,
 		accounts.MailDeletionPlanned, accounts.MailDeletionUndone, accounts.MailSecurityAlert,
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 )
 
@@ -73,6 +74,7 @@ func (a *Administrators) caller(ctx context.Context, raw string) (*admin.Caller,
 	if errors.Is(err, admin.ErrNoCaller) {
 		return nil, errGone()
 	}
+	audit.Through(ctx, t.ClientID, t.SessionID)
 	return c, err
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/ory/fosite/handler/oauth2"
 	"github.com/ory/fosite/handler/pkce"
 	"github.com/ory/fosite/storage"
+
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 )
 
 // fositeStore is storage and token strategy for fosite. fosite asks for the same
@@ -69,6 +71,7 @@ func (s *fositeStore) GenerateAuthorizeCode(ctx context.Context, _ fosite.Reques
 func (s *fositeStore) ValidateAuthorizeCode(ctx context.Context, _ fosite.Requester, _ string) error {
 	x := exchangeFrom(ctx)
 	if x.issue == nil || !x.now.Before(time.UnixMilli(x.issue.ExpiresAt)) {
+		x.why = counts.ReasonExpired
 		return fosite.ErrTokenExpired.WithHint("The authorization code has expired")
 	}
 	return nil
@@ -91,6 +94,7 @@ func (s *fositeStore) GetAuthorizeCodeSession(ctx context.Context, raw string, _
 	if x.requester == nil {
 		err := s.p.loadCode(ctx, x, raw)
 		if errors.Is(err, errReplayed) {
+			x.why = counts.ReasonReused
 			return x.requester, fosite.ErrInvalidatedAuthorizeCode
 		}
 		if err != nil {
@@ -194,6 +198,7 @@ func (s *fositeStore) GetRefreshTokenSession(ctx context.Context, raw string, _ 
 	if x.requester == nil {
 		err := s.p.loadRefresh(ctx, x, raw)
 		if errors.Is(err, errReplayed) {
+			x.why = counts.ReasonReused
 			return x.requester, fosite.ErrInactiveToken
 		}
 		if err != nil {

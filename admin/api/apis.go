@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
 const tagAPIs = "apis"
@@ -26,6 +27,7 @@ type API struct {
 	DisabledAt           *time.Time   `json:"disabled_at,omitempty"`
 	CreatedAt            *time.Time   `json:"created_at,omitempty"`
 	UpdatedAt            *time.Time   `json:"updated_at,omitempty"`
+	Marked
 }
 
 // Permission is a right within an API, and the scope that asks for it.
@@ -143,6 +145,9 @@ func (s *surface) apis() {
 		for i := range found {
 			items[i] = apiOf(&found[i])
 		}
+		if err := markAll(ctx, s, accounts.ManagedAPI, items, func(i int) id.ID { return found[i].ID }); err != nil {
+			return nil, err
+		}
 		if !more {
 			return page(s, ctx, items, nil)
 		}
@@ -181,7 +186,7 @@ func (s *surface) oneAPI() {
 		if err != nil {
 			return nil, err
 		}
-		return one(in.Seen, apiOf(found))
+		return oneMarked(ctx, s, in.Seen, accounts.ManagedAPI, found.ID, apiOf(found))
 	})
 	register(s, Route{
 		ID: "updateAPI", Method: http.MethodPatch, Path: "/apis/{api}", Tag: tagAPIs, Permission: accounts.AdminAPIsWrite,
@@ -205,7 +210,7 @@ func (s *surface) oneAPI() {
 		if err != nil {
 			return nil, err
 		}
-		return one(Seen{}, apiOf(changed))
+		return oneMarked(ctx, s, Seen{}, accounts.ManagedAPI, changed.ID, apiOf(changed))
 	})
 }
 

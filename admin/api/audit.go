@@ -30,6 +30,7 @@ type AuditEvent struct {
 	RequestID  string         `json:"request_id,omitempty"`
 	Address    string         `json:"address,omitempty"`
 	SID        string         `json:"sid,omitempty" doc:"Of the session in which a person did it."`
+	ClientID   string         `json:"client_id,omitempty" doc:"Of the app by whose token a person did it."`
 	Seq        int64          `json:"seq,omitempty" doc:"Its place in the chain; missing until it is sealed."`
 	ErasedAt   *time.Time     `json:"erased_at,omitempty" doc:"When what was personal in it was erased."`
 }
@@ -38,7 +39,7 @@ func auditEventOf(e *auditlog.Entry) AuditEvent {
 	return AuditEvent{
 		ID: e.ID.String(), At: time.UnixMilli(e.At).UTC(), Action: e.Action, ActorKind: e.Actor.Kind, ActorID: e.Actor.ID, ActorName: e.Actor.Name,
 		TargetKind: e.TargetKind, TargetID: e.TargetID, Details: e.Details, Before: e.Before, After: e.After,
-		RequestID: e.RequestID, Address: e.Address, SID: e.Session, Seq: e.Seq, ErasedAt: timeOf(e.ErasedAt),
+		RequestID: e.RequestID, Address: e.Address, SID: e.Session, ClientID: e.Client, Seq: e.Seq, ErasedAt: timeOf(e.ErasedAt),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
 const tagClients = "clients"
@@ -25,6 +26,7 @@ type Client struct {
 	DisabledAt     *time.Time `json:"disabled_at,omitempty"`
 	CreatedAt      *time.Time `json:"created_at,omitempty"`
 	UpdatedAt      *time.Time `json:"updated_at,omitempty"`
+	Marked
 }
 
 // ClientSettings are what is chosen about an app.
@@ -128,6 +130,9 @@ func (s *surface) clients() {
 		for i := range found {
 			items[i] = clientOf(&found[i].Client)
 		}
+		if err := markAll(ctx, s, accounts.ManagedClient, items, func(i int) id.ID { return found[i].ID }); err != nil {
+			return nil, err
+		}
 		if !more {
 			return page(s, ctx, items, nil)
 		}
@@ -149,7 +154,7 @@ func (s *surface) clients() {
 		if err != nil {
 			return nil, err
 		}
-		return one(in.Seen, clientOf(found))
+		return oneMarked(ctx, s, in.Seen, accounts.ManagedClient, found.ID, clientOf(found))
 	})
 	s.clientChanges()
 	s.clientStates()
@@ -201,7 +206,7 @@ func (s *surface) clientChanges() {
 		if err != nil {
 			return nil, err
 		}
-		return one(Seen{}, clientOf(changed))
+		return oneMarked(ctx, s, Seen{}, accounts.ManagedClient, changed.ID, clientOf(changed))
 	})
 }
 

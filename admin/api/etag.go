@@ -55,12 +55,14 @@ func (s Seen) unchanged(tag string) error {
 }
 
 // matches compares a list of tags. Those that were made weak on the way count for
-// reading alone.
-func matches(list, tag string, weak bool) bool {
+// reading alone, and so does the part about a thing's mark.
+func matches(list, tag string, reading bool) bool {
 	for one := range strings.SplitSeq(list, ",") {
 		one = strings.TrimSpace(one)
-		if weak {
+		if reading {
 			one = strings.TrimPrefix(one, "W/")
+		} else if thing, _, more := strings.Cut(one, partOf); more {
+			one = thing + `"`
 		}
 		if one == "*" || one == tag {
 			return true

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
 const tagGroups = "groups"
@@ -21,6 +22,7 @@ type Group struct {
 	Children     []string   `json:"children" nullable:"false" doc:"Groups inside this one."`
 	Managers     []string   `json:"managers" nullable:"false" doc:"Subs of those who may add and remove members."`
 	CreatedAt    *time.Time `json:"created_at,omitempty"`
+	Marked
 }
 
 func groupOf(g *accounts.Group) Group {
@@ -37,6 +39,7 @@ type ListedGroup struct {
 	SecondFactor bool       `json:"second_factor"`
 	Permissions  []string   `json:"permissions" nullable:"false" doc:"What the group itself holds."`
 	CreatedAt    *time.Time `json:"created_at,omitempty"`
+	Marked
 }
 
 // NewGroup is what a group is made of.
@@ -87,6 +90,9 @@ func (s *surface) groups() {
 				Name: g.Name, Description: g.Description, SecondFactor: g.SecondFactor, Permissions: filled(g.Permissions), CreatedAt: timeOf(g.CreatedAt),
 			}
 		}
+		if err := markAll(ctx, s, accounts.ManagedGroup, items, func(i int) id.ID { return found[i].ID }); err != nil {
+			return nil, err
+		}
 		if !more {
 			return page(s, ctx, items, nil)
 		}
@@ -125,7 +131,7 @@ func (s *surface) group() {
 		if err != nil {
 			return nil, err
 		}
-		return one(in.Seen, groupOf(found))
+		return oneMarked(ctx, s, in.Seen, accounts.ManagedGroup, found.ID, groupOf(found))
 	})
 	register(s, Route{
 		ID: "updateGroup", Method: http.MethodPatch, Path: "/groups/{group}", Tag: tagGroups, Permission: accounts.AdminGroupsWrite,
@@ -150,7 +156,7 @@ func (s *surface) group() {
 		if err != nil {
 			return nil, err
 		}
-		return one(Seen{}, groupOf(changed))
+		return oneMarked(ctx, s, Seen{}, accounts.ManagedGroup, changed.ID, groupOf(changed))
 	})
 	register(s, Route{
 		ID: "deleteGroup", Method: http.MethodDelete, Path: "/groups/{group}", Tag: tagGroups, Permission: accounts.AdminGroupsWrite,

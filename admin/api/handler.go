@@ -45,7 +45,7 @@ type surface struct {
 }
 
 // Mount adds the API to a router.
-func (h *Handler) Mount(r *mux.Router) error {
+func (h *Handler) Mount(r *mux.Router) {
 	base := h.Issuer.Path + Base
 	sub := r.PathPrefix(base + "/").Subrouter()
 	sub.Use(func(next http.Handler) http.Handler { return web.Recover(http.HandlerFunc(h.failed), next) })
@@ -53,11 +53,8 @@ func (h *Handler) Mount(r *mux.Router) error {
 	s := &surface{Handler: h, base: base}
 	s.api = s.newAPI(sub)
 	s.routes()
-	if err := s.describe(sub); err != nil {
-		return err
-	}
+	s.describe(sub)
 	s.otherMethods(sub)
-	return nil
 }
 
 // otherMethods answers 405 where there is something, but not for the method: gorilla/mux
@@ -93,6 +90,7 @@ func (s *surface) routes() {
 	s.revocations()
 	s.keys()
 	s.audit()
+	s.settings()
 	s.status()
 }
 

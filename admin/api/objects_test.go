@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/revocation/feed"
 )
@@ -31,7 +33,7 @@ func TestObjects(t *testing.T) {
 		name string
 		test func(t *testing.T, w *world)
 	}{
-		{"connections", connectionsWay}, {"groups", groupsWay}, {"clients", clientsWay}, {"APIs", apisWay},
+		{"connections", connectionsWay}, {"groups", groupsWay}, {"clients", clientsWay}, {"APIs", apisWay}, {"tokens", singleTokens}, {"managed", managedWay},
 		{"keys and ledger", keysAndLedger}, // the last: it ends everybody's tokens
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, w.within(t)) })
@@ -288,6 +290,9 @@ func auditAndStatus(w *world, ada *accounts.User) {
 	if len(found.items()) < 3 || found.items()[0]["actor_id"] != w.root.Subject {
 		w.Errorf("audit: %s", found.raw)
 	}
+	if by := found.items()[0]; by["client_id"] != w.app.ClientID || by["sid"] == nil {
+		w.Errorf("through which app, and in which session: %v", by)
+	}
 	actions := found.names("action")
 	if diff := cmp.Diff(actions, w.every(w.rootKey, "/audit?target_kind=user&action=user.&limit=1&target_id="+ada.Subject, "action")); diff != "" {
 		w.Errorf("page by page: %s", diff)
@@ -303,6 +308,8 @@ func auditAndStatus(w *world, ada *accounts.User) {
 	w.want(w.call(w.rootKey, http.MethodGet, "/audit?since="+later+"&until=2020-01-01T00:00:00Z", nil), http.StatusUnprocessableEntity, "invalid")
 	w.want(w.call(w.rootKey, http.MethodGet, "/audit/"+ada.Subject, nil), http.StatusNotFound, "not-found")
 
+	w.counter.Count(counts.What{Kind: counts.SignIn, Name: counts.Success}, id.ID{})
+	w.must(w.counter.Flush(w.Context()))
 	status := w.want(w.call(w.rootKey, http.MethodGet, "/status", nil), http.StatusOK, "")
 	activity, _ := status.json["activity"].(map[string]any)
 	parts, _ := status.json["parts"].([]any)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
 const tagSets = "permission sets"
@@ -19,6 +20,7 @@ type PermissionSet struct {
 	Permissions []string   `json:"permissions" nullable:"false"`
 	Clients     []string   `json:"clients,omitempty" nullable:"false" doc:"client_ids of those that hold it; not in lists."`
 	CreatedAt   *time.Time `json:"created_at,omitempty"`
+	Marked
 }
 
 func setOf(p *accounts.PermissionSet) PermissionSet {
@@ -61,6 +63,9 @@ func (s *surface) permissionSets() {
 		for i := range found {
 			items[i] = setOf(&found[i])
 		}
+		if err := markAll(ctx, s, accounts.ManagedPermissionSet, items, func(i int) id.ID { return found[i].ID }); err != nil {
+			return nil, err
+		}
 		if !more {
 			return page(s, ctx, items, nil)
 		}
@@ -97,7 +102,7 @@ func (s *surface) permissionSet() {
 		if err != nil {
 			return nil, err
 		}
-		return one(in.Seen, setOf(found))
+		return oneMarked(ctx, s, in.Seen, accounts.ManagedPermissionSet, found.ID, setOf(found))
 	})
 	register(s, Route{
 		ID: "updatePermissionSet", Method: http.MethodPatch, Path: "/permission-sets/{set}", Tag: tagSets, Permission: accounts.AdminClientsWrite,
@@ -121,7 +126,7 @@ func (s *surface) permissionSet() {
 		if err != nil {
 			return nil, err
 		}
-		return one(Seen{}, setOf(changed))
+		return oneMarked(ctx, s, Seen{}, accounts.ManagedPermissionSet, changed.ID, setOf(changed))
 	})
 	register(s, Route{
 		ID: "deletePermissionSet", Method: http.MethodDelete, Path: "/permission-sets/{set}", Tag: tagSets, Permission: accounts.AdminClientsWrite,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
@@ -85,8 +86,9 @@ type Followers struct {
 
 // NewRevocation asks to revoke.
 type NewRevocation struct {
-	Kind    string `json:"kind" enum:"session,grant,user,client,all"`
-	Key     string `json:"key,omitempty" maxLength:"2048" doc:"sid, gid, sub or client_id; none for all."`
+	Kind    string `json:"kind" enum:"token,session,grant,user,client,all"`
+	Key     string `json:"key,omitempty" maxLength:"2048" doc:"sid, gid, sub or client_id; for token the jti, where the token itself is not at hand; none for all."`
+	Token   string `json:"token,omitempty" maxLength:"8192" doc:"For the kind token, the access token itself. With its jti alone only superusers revoke it."`
 	Confirm string `json:"confirm,omitempty" maxLength:"2048" doc:"For user and client the key once more, for all the word all."`
 	Reason  string `json:"reason,omitempty" maxLength:"100" doc:"For all, ASCII; the others have reasons of their own."`
 }
@@ -142,11 +144,13 @@ func (s *surface) revocations() {
 	register(s, Route{
 		ID: "revoke", Method: http.MethodPost, Path: "/revocations", Tag: tagRevocations, Permission: accounts.AdminRevocationsWrite,
 		Summary: "Revoke", Status: http.StatusNoContent,
-		Details: "Ends a session, a grant, or all that a user or an app has under way. The kind `all` makes every access token of the deployment " +
+		Details: "Ends one access token, a session, a grant, or all that a user or an app has under way. The kind `all` makes every access token of the deployment " +
 			"refresh once; only superusers may.",
 	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewRevocation }) (*struct{}, error) {
 		b := in.Body
-		return nil, s.Admin.Revoke(ctx, c, admin.Revoke{Kind: revocation.Kind(b.Kind), Key: b.Key, Confirm: b.Confirm, Reason: b.Reason})
+		return nil, s.Admin.Revoke(ctx, c, admin.Revoke{
+			Kind: revocation.Kind(b.Kind), Key: b.Key, Token: secret.Text(b.Token), Confirm: b.Confirm, Reason: b.Reason,
+		})
 	})
 	register(s, Route{
 		ID: "listFollowers", Method: http.MethodGet, Path: "/followers", Tag: tagRevocations, Permission: accounts.AdminRevocationsRead,

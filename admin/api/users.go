@@ -18,7 +18,9 @@ func (s *surface) users() {
 		Summary: "List or search users",
 		Details: "In the order of usernames, unless something else is asked for. `search` finds a sub, and beginnings of usernames, mail " +
 			"addresses, names and last words of names, those that fit closest first; `group` lists direct members in the order in which " +
-			"their accounts were made. There is no count.",
+			"their accounts were made. A search among those of whom something is true, such as `banned`, keeps the order of usernames, and one " +
+			"in a small group that of the group. A page may be short, even empty, and have a `next`: no more people are looked at for one than " +
+			"somebody wants to wait for. There is no count.",
 	}, s.listUsers)
 	register(s, Route{
 		ID: "createUser", Method: http.MethodPost, Path: "/users", Tag: tagUsers, Permission: accounts.AdminUsersWrite, Status: http.StatusCreated,

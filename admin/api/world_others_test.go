@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/auditlog"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/provider/keys"
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
@@ -25,5 +26,9 @@ func (w *world) others(journal accounts.Journal) {
 	a.Lists, a.Reach, a.KeyRecords, a.Ledger, a.Activity, a.Marks = db, db, db, db, db, db
 	a.Refusals = accounts.NewRefusals(journal, db, w.admin.Log)
 	a.Audit = &auditlog.Log{Store: db}
+	a.Settings = &accounts.SettingsKeeper{Journal: journal, Store: db, Rules: settingRules{}}
+	w.counter = counts.New(db, w.now, a.Log)
+	a.Counts, a.Node = db, revocation.NewTail(revocation.Options{Source: db, Ledger: db, Now: w.now, Log: a.Log})
+	a.Chain = func(ctx context.Context) (*auditlog.Health, error) { return auditlog.Look(ctx, db, w.keyring, w.now()) }
 	a.Probes = []admin.Probe{{Name: "database", Check: db.Ping}}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/admin/api"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/flow"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
@@ -62,6 +63,7 @@ type world struct {
 	protocol *provider.Provider
 	mails    []accounts.Mail
 	answers  *spy
+	counter  *counts.Counter
 
 	app     app // may ask for all that there is to administer
 	root    *accounts.User
@@ -106,7 +108,7 @@ type pushed struct{ cache.Store }
 // within is the same world for a part of a test.
 func (w *world) within(t *testing.T) *world {
 	part := &world{TB: t, db: w.db, keyring: w.keyring, router: w.router, server: w.server, log: w.log, admin: w.admin,
-		protocol: w.protocol, answers: w.answers, app: w.app, root: w.root, rootKey: w.rootKey}
+		protocol: w.protocol, answers: w.answers, counter: w.counter, app: w.app, root: w.root, rootKey: w.rootKey}
 	return part
 }
 
@@ -189,6 +191,7 @@ func (w *world) domain() {
 	groups := &accounts.Groups{
 		Journal: journal, Store: db, Members: db, Permissions: db, APIs: db, Users: db, Crowds: db, Nesting: db, Managers: db, Reader: db,
 	}
+	users.Settings = &accounts.Settings{SignUp: accounts.SignUpInvitation}
 	proofs := &accounts.Proofs{Store: db, Users: users, Keys: w.keyring, Logger: quiet, Links: accounts.Links{Issuer: issuer}}
 	w.admin = &admin.Admin{
 		Users: users, Groups: groups,
@@ -198,10 +201,10 @@ func (w *world) domain() {
 		Clients:  &accounts.Clients{Journal: journal, Store: db, Secrets: db, Grants: db, Keys: w.keyring, Hasher: users.Hasher},
 		Factors: &accounts.Factors{
 			Journal: journal, Users: db, Sessions: db, Grants: db, Store: db, TOTPs: db, Passkeys: db, Recovery: db, Devices: db,
-			Waiting: db, Keys: w.keyring, Logger: quiet, Brand: "Test",
+			Waiting: db, Keys: w.keyring, Logger: quiet,
 		},
 		Deletion:    &accounts.Deletion{Journal: journal, Users: users, Store: db, Log: quiet},
-		Invites:     &accounts.Invites{Proofs: proofs, Groups: groups, Mode: accounts.SignUpInvitation},
+		Invites:     &accounts.Invites{Proofs: proofs, Groups: groups},
 		SignInLinks: &accounts.MailCodes{Proofs: proofs},
 		Callers:     db, UserPages: db, Log: quiet, Now: w.now,
 	}
@@ -222,8 +225,9 @@ func (w *world) serve() {
 		Consents: a.Consents, Tokens: &accounts.Tokens{Journal: a.Users.Journal, Revocations: w.db},
 		Keys: keys.NewRing(w.db, w.keyring), Keyring: w.keyring, Limiter: limiter{store}, Cookies: web.Cookies{Issuer: base}, Pages: new(templates.Renderer), // no page is shown here
 
-		Log: quiet, Now: w.now, Factors: w.db,
+		Log: quiet, Now: w.now, Factors: w.db, Counter: w.counter,
 	}
+	a.Protocol = &provider.Console{Provider: w.protocol}
 	w.router = web.NewRouter()
 	w.must(w.protocol.Mount(w.router, web.Pages))
 	w.answers = &spy{AnswerStore: w.db}
@@ -233,8 +237,10 @@ func (w *world) serve() {
 			Provider: w.protocol, Callers: &admin.Callers{Store: w.db, Now: w.now}, Problems: issuer + api.Base + "/docs#problem-",
 		},
 	}
-	w.must(handler.Mount(w.router))
-	w.server = (&web.Front{Issuer: base, Log: quiet, Now: w.now}).Wrap(w.router)
+	handler.Mount(w.router)
+	w.server = (&web.Front{Issuer: base, Log: quiet, Now: w.now}).Wrap(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.router.ServeHTTP(rw, r.WithContext(audit.WithOrigin(r.Context(), audit.Origin{RequestID: web.RequestID(r.Context())})))
+	}))
 }
 
 func (w *world) register(r accounts.Registration) app {

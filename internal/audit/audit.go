@@ -39,6 +39,7 @@ type Origin struct {
 	RequestID string
 	Address   string
 	Session   string // sid of the signed-in person's browser, empty without
+	Client    string // client_id of the app by whose token it was asked, empty without
 }
 
 type originKey struct{}
@@ -53,6 +54,14 @@ func WithOrigin(ctx context.Context, o Origin) context.Context {
 func SignedIn(ctx context.Context, sid string) {
 	if o, ok := ctx.Value(originKey{}).(*Origin); ok {
 		o.Session = sid
+	}
+}
+
+// Through notes in the origin of a context, where there is one, by the token of which
+// app the request was made, and of which session (empty without), as SignedIn does.
+func Through(ctx context.Context, clientID, sid string) {
+	if o, ok := ctx.Value(originKey{}).(*Origin); ok {
+		o.Client, o.Session = clientID, sid
 	}
 }
 

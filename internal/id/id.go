@@ -11,6 +11,7 @@ package id
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -52,6 +53,13 @@ func (i ID) String() string { return base64.RawURLEncoding.EncodeToString(i[:]) 
 
 // IsZero reports whether the id names nothing.
 func (i ID) IsZero() bool { return i == ID{} }
+
+// Time is when the id was made, by the clock of whoever made it, in Unix milliseconds.
+func (i ID) Time() int64 {
+	var ms [8]byte
+	copy(ms[2:], i[:6])
+	return int64(binary.BigEndian.Uint64(ms[:]))
+}
 
 // MarshalText shows the id in JSON and logs as String does.
 func (i ID) MarshalText() ([]byte, error) {

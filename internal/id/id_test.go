@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
@@ -82,4 +83,15 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q and %q name the same thing", s, i)
 		}
 	})
+}
+
+func TestTime(t *testing.T) {
+	before := time.Now().UnixMilli()
+	made := id.New().Time()
+	if after := time.Now().UnixMilli(); made < before || made > after {
+		t.Errorf("made at %d, between %d and %d", made, before, after)
+	}
+	if got := (id.ID{0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0xff}).Time(); got != 0x010203040506 {
+		t.Errorf("%x", got)
+	}
 }

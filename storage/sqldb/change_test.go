@@ -22,7 +22,7 @@ import (
 // whose descriptions nobody remembers.
 const (
 	remembered = `clients|client_secrets|client_permissions|client_origins|apis|permissions|group_permissions|signing_keys|` +
-		`group_children|permission_set_permissions|client_permission_sets`
+		`group_children|permission_set_permissions|client_permission_sets|settings`
 	takesAlong = `(DELETE\s+FROM|UPDATE)\s+groups|DELETE\s+FROM\s+permission_sets`
 )
 
@@ -153,6 +153,12 @@ func changeCases() []changeCase {
 		{"update a key", []string{"updateKey"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
 			key.State = keys.Active
 			return d.UpdateKey(ctx, key)
+		}},
+		{"keep a setting", []string{"putSetting"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
+			return d.PutSetting(ctx, accounts.KeptSetting{Name: "sign_up", Value: "open"})
+		}},
+		{"keep a setting no longer", []string{"dropSetting"}, func(ctx context.Context, d *DB, _ *storagetest.World) error {
+			return d.DropSetting(ctx, "sign_up")
 		}},
 		{"the ledger was lost", nil, func(ctx context.Context, d *DB, _ *storagetest.World) error {
 			return d.AppendAllAbove(ctx, 1_000, "test")

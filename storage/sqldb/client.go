@@ -52,6 +52,9 @@ func clientValues(c *accounts.Client) []any {
 // permission that does not exist is ErrNotFound. Secrets are inserted one by one.
 func (d *DB) InsertClient(ctx context.Context, c *accounts.Client) error {
 	err := d.changing(ctx, func(ctx context.Context) error {
+		if err := d.LockPermissions(ctx, false); err != nil {
+			return err
+		}
 		if err := d.reserveName(ctx, c.ClientID); err != nil {
 			return err
 		}

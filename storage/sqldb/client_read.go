@@ -83,7 +83,10 @@ func (d *DB) LockClient(ctx context.Context, clientID string) (*accounts.Client,
 		return nil, errLockOutsideTx
 	}
 	var c accounts.Client
-	err := d.queryRow(ctx, lockClient, []any{clientID}, &c.ID)
+	err := d.LockPermissions(ctx, false)
+	if err == nil {
+		err = d.queryRow(ctx, lockClient, []any{clientID}, &c.ID)
+	}
 	if err == nil {
 		err = d.queryRow(ctx, readClient, []any{c.ID}, clientDest(&c)...)
 	}

@@ -19,7 +19,7 @@ func onEach(t *testing.T, f func(t *testing.T, fresh func(t *testing.T, change .
 		f(t, func(t *testing.T, change ...func(*Options)) *DB {
 			d := openerOf(url)(t, change...)
 			const empty = `DELETE FROM users; DELETE FROM clients; DELETE FROM apis; DELETE FROM groups; DELETE FROM permission_sets;
-DELETE FROM signing_keys; DELETE FROM revocations; DELETE FROM audit;
+DELETE FROM signing_keys; DELETE FROM revocations; DELETE FROM audit; DELETE FROM counts; DELETE FROM client_counts;
 UPDATE ledger_head SET position = 0, change = 0, floor = 0, hash = ''`
 			if _, err := d.exec(t.Context(), empty); err != nil {
 				t.Fatal(err)

@@ -210,6 +210,7 @@ func TestNestedGroups_EveryReaderIsKnown(t *testing.T) {
 		"membershipsFrom": "ids, looked for among the holders of Audiences and StrictGroups, which go down",
 		"rightsOf":        "goes up beside it",
 		"groupPeople":     "counts who is in the group itself",
+		"groupCrowd":      "goes down",
 		"holdingsOf":      "asks whether anybody is in the group itself; lost goes down",
 		"members":         "lists who is in the group itself", "memberPage": "lists who is in the group itself",
 		"memberEnd": "changes one", "moveMembers": "changes some", "dueMembers": "ends some", "endedOf": "ends some",

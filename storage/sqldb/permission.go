@@ -17,6 +17,10 @@ VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`
 	// Name and API are what tokens carry: another name is another permission.
 	updatePermission = `UPDATE permissions SET description = $2, texts = $3 WHERE id = $1`
 	deletePermission = `DELETE FROM permissions WHERE id = $1`
+
+	// A name of its own, as nestingLock.
+	permissionsLock = "\x01permissions"
+	shareName       = `SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))`
 )
 
 // InsertPermission implements accounts.PermissionStore. An API that is gone is
@@ -65,6 +69,24 @@ func (d *DB) DeletePermission(ctx context.Context, permissionID id.ID) error {
 	})
 	if err != nil {
 		return fmt.Errorf("delete permission: %w", err)
+	}
+	return nil
+}
+
+// LockPermissions implements accounts.PermissionStore.
+func (d *DB) LockPermissions(ctx context.Context, alone bool) error {
+	if d.txOf(ctx) == nil {
+		return errLockOutsideTx
+	}
+	if d.dialect == SQLite { // its transaction has locked everything
+		return nil
+	}
+	text := shareName
+	if alone {
+		text = lockName
+	}
+	if _, err := d.exec(ctx, text, permissionsLock); err != nil {
+		return fmt.Errorf("lock permissions: %w", err)
 	}
 	return nil
 }

@@ -125,6 +125,9 @@ func (d *DB) LockPermissionSet(ctx context.Context, setID id.ID) error {
 	if d.txOf(ctx) == nil {
 		return errLockOutsideTx
 	}
+	if err := d.LockPermissions(ctx, false); err != nil {
+		return err
+	}
 	var found id.ID
 	if err := d.queryRow(ctx, d.either(lockSet, findSet), []any{setID}, &found); err != nil {
 		return fmt.Errorf("lock permission set: %w", err)

@@ -156,6 +156,11 @@ func locksNeedTx(t *testing.T, s Identity) {
 	if _, err := s.LockUser(t.Context(), "x"); err == nil || errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("LockUser outside a transaction: %v", err)
 	}
+	for _, alone := range []bool{false, true} {
+		if err := s.LockPermissions(t.Context(), alone); err == nil {
+			t.Errorf("LockPermissions(%v) outside a transaction", alone)
+		}
+	}
 	if _, err := s.LockClient(t.Context(), "x"); err == nil || errors.Is(err, accounts.ErrNotFound) {
 		t.Errorf("LockClient outside a transaction: %v", err)
 	}
