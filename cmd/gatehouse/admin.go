@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/gorilla/mux"
@@ -31,8 +30,8 @@ func (d *domain) newAdministration(desk *hosted.Desk, protocol *provider.Provide
 		Sets: d.sets, Connections: &accounts.Connections{Journal: d.users.Journal, Clients: d.db, Grants: d.db, Consents: d.db},
 		Tokens: d.tokens, Keeper: d.keeper,
 		Lists: d.db, Reach: d.db, KeyRecords: d.db, Ledger: d.db, Audit: &auditlog.Log{Store: d.db}, Activity: d.db, Marks: d.db,
-		Refusals: d.refusals,
-		Probes:   d.probes(), Callers: d.db, UserPages: d.db, Log: d.log, Now: d.now,
+		Settings: settingsEditor{d.kept, d.settings}, Refusals: d.refusals, Protocol: &provider.Console{Provider: protocol}, Counts: d.db, Node: d.tail, Chain: d.chainHealth,
+		Probes: d.probes(), Callers: d.db, UserPages: d.db, Log: d.log, Now: d.now,
 	}
 	return &administration{
 		api: &api.Handler{
@@ -55,8 +54,6 @@ func (d *domain) probes() []admin.Probe {
 }
 
 func (a *administration) mount(r *mux.Router, pages func(http.Handler) http.Handler) error {
-	if err := a.api.Mount(r); err != nil {
-		return fmt.Errorf("admin API: %w", err)
-	}
+	a.api.Mount(r)
 	return a.console.Mount(r, pages)
 }

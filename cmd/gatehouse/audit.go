@@ -149,7 +149,7 @@ func showEvent(w io.Writer, l *auditlog.Line) {
 	}
 	rows := [][]string{
 		{"event", l.ID}, {"number", number}, {"time", l.Time}, {"action", l.Action}, {"by", named(l.Actor)}, {"target", named(l.Target)},
-		{"from", l.Address}, {"request", l.RequestID}, {"session", l.Session},
+		{"from", l.Address}, {"request", l.RequestID}, {"session", l.Session}, {"through", l.Client},
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Details)) {
 		rows = append(rows, []string{name, oneLine(l.Details[name])})

@@ -37,15 +37,15 @@ func (devCommand) Run(c *call) error {
 	}
 	cfg.OutboundPrivate = true // whatever an app of somebody's own says, it is on this machine
 	cfg.Dev = true
-	if cfg.People.SignUp == "" {
-		cfg.People.SignUp = config.SignUpOpen
-	}
 	log := c.newLogger(cfg, "text")
 	d, err := openDomain(c.ctx, cfg, log, c.now, true)
 	if err != nil {
 		return err
 	}
 	defer d.close()
+	if d.unfit != nil {
+		return d.unfit
+	}
 	made, err := d.ensureDemo(c.ctx)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/config"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/provider/keys"
@@ -25,6 +26,7 @@ import (
 const (
 	factIssuer = "issuer" // with which it was last served
 	factDemo   = "demo"   // what `gatehouse dev` made; see demoFacts
+	factPins   = "pins"   // settings that the configuration gave when it was last served, in JSON
 )
 
 // ledgerRowLife is how long rows of the ledger live: the longest lifetime of an
@@ -55,6 +57,13 @@ type domain struct {
 	tokens   *accounts.Tokens
 	factors  *accounts.Factors
 	refusals *accounts.Refusals // serve runs them
+	counter  *counts.Counter    // and this
+
+	settings *liveSettings // serve follows them
+	kept     *accounts.SettingsKeeper
+	// unfit says why what the database keeps of the settings cannot hold here, which
+	// nothing may be served with; else nil.
+	unfit error
 }
 
 // openDomain opens the storage, migrates it if asked to, and builds the services.
@@ -85,6 +94,10 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, now f
 	if _, err := d.db.Recover(ctx); err != nil {
 		d.close()
 		return nil, fmt.Errorf("%w (has the database been migrated? gatehouse migrate up)", err)
+	}
+	if err := d.openSettings(ctx); err != nil {
+		d.close()
+		return nil, err
 	}
 	if err := d.build(); err != nil {
 		d.close()
@@ -148,6 +161,26 @@ func (d *domain) openStorage(ctx context.Context) error {
 	return nil
 }
 
+// openSettings finds out what the settings are.
+func (d *domain) openSettings(ctx context.Context) (err error) {
+	if d.settings, err = newLiveSettings(d.cfg, d.db, d.log); err != nil {
+		return err
+	}
+	if err := d.loadSettings(ctx); err != nil {
+		return fmt.Errorf("%w (has the database been migrated? gatehouse migrate up)", err)
+	}
+	return nil
+}
+
+func (d *domain) loadSettings(ctx context.Context) error {
+	err := d.settings.load(ctx)
+	d.unfit = nil
+	if errors.Is(err, accounts.ErrInvalid) {
+		d.unfit, err = err, nil
+	}
+	return err
+}
+
 // build makes the services. It contacts nobody.
 func (d *domain) build() error {
 	policy, err := d.passwords()
@@ -155,11 +188,12 @@ func (d *domain) build() error {
 		return err
 	}
 	hasher := accounts.NewHasher(0, 0)
+	d.counter = counts.New(d.db, d.now, d.log)
 	journal := accounts.Journal{
-		Tx: d.db, Audit: d.db, Ledger: d.db, Now: d.now, Signals: signals.Writer{Jobs: d.db},
+		Tx: d.db, Audit: countedSignIns{d.db, d.counter}, Ledger: d.db, Now: d.now, Signals: signals.Writer{Jobs: d.db},
 		Mails: &mail.Outbox{Jobs: d.db, Keyring: d.keyring, Log: d.log},
 	}
-	d.users = &accounts.Users{Journal: journal, Store: d.db, Lister: d.db, Sessions: d.db, Grants: d.db, Hasher: hasher, Policy: policy, SecurityURL: d.links().To(accounts.PathLinkSecurity, nil)}
+	d.users = &accounts.Users{Journal: journal, Store: d.db, Lister: d.db, Sessions: d.db, Grants: d.db, Hasher: hasher, Policy: policy, Settings: d.settings, SecurityURL: d.links().To(accounts.PathLinkSecurity, nil)}
 	d.groups = &accounts.Groups{Journal: journal, Store: d.db, Members: d.db, Permissions: d.db, APIs: d.db, Users: d.db, Crowds: d.db, Nesting: d.db, Managers: d.db, Reader: d.db}
 	d.apis = &accounts.APIs{Journal: journal, Store: d.db, Permissions: d.db, Clients: d.db, Secrets: d.db, Keys: d.keyring}
 	d.clients = &accounts.Clients{Journal: journal, Store: d.db, Secrets: d.db, Grants: d.db, Keys: d.keyring, Hasher: hasher}
@@ -169,6 +203,7 @@ func (d *domain) build() error {
 	d.tokens = &accounts.Tokens{Journal: journal, Revocations: d.db}
 	d.factors = d.newFactors()
 	d.refusals = accounts.NewRefusals(journal, d.db, d.log)
+	d.kept = &accounts.SettingsKeeper{Journal: journal, Store: d.db, Rules: d.settings}
 	d.ring = keys.NewRing(d.db, d.keyring)
 	d.keeper = &keys.Keeper{
 		Store: d.db, Keyring: d.keyring, Now: d.now,
@@ -234,6 +269,13 @@ func (c *call) open(create bool) (*domain, error) {
 	if err := d.adopt(c.ctx); err != nil {
 		d.close()
 		return nil, err
+	}
+	if err := d.takePins(c.ctx); err != nil {
+		d.close()
+		return nil, err
+	}
+	if d.unfit != nil {
+		c.note("%s", d.unfit)
 	}
 	return d, nil
 }

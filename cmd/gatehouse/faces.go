@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/config"
 	"github.com/gatehouse-id/gatehouse/internal/outbound"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/jobs"
@@ -95,7 +96,9 @@ func (d *domain) newFaces(protocol *provider.Provider, lists *statuslist.Lists, 
 }
 
 // sendsMail reports whether people can be told things by mail.
-func (d *domain) sendsMail() bool { return d.cfg.Mail.Server != nil || d.cfg.Dev }
+func (d *domain) sendsMail() bool { return sendsMail(d.cfg) }
+
+func sendsMail(cfg *config.Config) bool { return cfg.Mail.Server != nil || cfg.Dev }
 
 // outboundClient calls addresses that apps and receivers chose.
 func (d *domain) outboundClient() *http.Client {

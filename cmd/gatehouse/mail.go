@@ -39,7 +39,7 @@ func (m *mailTest) Run(c *call) error {
 	if cfg.Mail.Server == nil {
 		return errNoMailServer
 	}
-	pages, err := newRenderer(cfg)
+	pages, err := newRenderer(cfg, nil)
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,7 @@ type commandLine struct {
 	Client        clientCommand        `cmd:"" help:"Apps."`
 	Session       sessionCommand       `cmd:"" help:"Signed-in browsers."`
 	Mail          mailCommand          `cmd:"" help:"Mails."`
+	Settings      settingsCommand      `cmd:"" help:"Settings that the database keeps, beside the configuration."`
 	Templates     templatesCommand     `cmd:"" help:"Pages, mails and texts of your own."`
 	Keys          keysCommand          `cmd:"" help:"Signing keys."`
 	Follower      followerCommand      `cmd:"" help:"Resource servers that follow what is taken back."`

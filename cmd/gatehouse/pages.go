@@ -11,9 +11,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
-// newRenderer reads the pages, with what the settings put in place of ours.
-func newRenderer(cfg *config.Config) (*templates.Renderer, error) {
-	opts := templates.Options{StaticPath: cfg.Issuer.Path + "/static/", HomePath: cfg.Issuer.Path + "/"}
+// newRenderer reads the pages, with what the settings put in place of ours. brandName
+// tells the brand's name where it can change; nil leaves it to the settings.
+func newRenderer(cfg *config.Config, brandName func() string) (*templates.Renderer, error) {
+	opts := templates.Options{StaticPath: cfg.Issuer.Path + "/static/", HomePath: cfg.Issuer.Path + "/", BrandName: brandName}
 	var err error
 	if opts.Brand, err = brandOf(cfg); err != nil {
 		return nil, err

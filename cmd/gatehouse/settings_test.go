@@ -136,8 +136,8 @@ func settingsOfStaff(t *testing.T, environ []string, issuer string, here, there 
 	}
 	signedIn := func(b *browser) {
 		t.Helper()
-		p := b.get(issuer+"/signin").submit("/signin", nil, credentials("root", password))
-		if p = b.get(issuer + "/admin/"); p.status != http.StatusOK || p.url.Path != "/admin/" {
+		b.get(issuer+"/signin").submit("/signin", nil, credentials("root", password))
+		if p := b.get(issuer + "/admin/"); p.status != http.StatusOK || p.url.Path != "/admin/" {
 			t.Fatalf("came to %s (%d):\n%s", p.url, p.status, p.text)
 		}
 	}

@@ -27,12 +27,8 @@ func (u *userInvite) Run(c *call) error {
 		if err := d.checkSecret(ctx); err != nil {
 			return err
 		}
-		mode := accounts.SignUpMode(d.cfg.People.SignUp)
-		if mode == "" {
-			mode = accounts.SignUpClosed
-		}
 		// Whoever works at the shell may invite as many as they like.
-		invites := &accounts.Invites{Proofs: d.proofs(nil), Groups: d.groups, Mode: mode}
+		invites := &accounts.Invites{Proofs: d.proofs(nil), Groups: d.groups}
 		link, err := invites.Invite(ctx, by, u.Email, u.Group, u.Language)
 		switch {
 		case errors.Is(err, accounts.ErrClosed):

@@ -45,24 +45,22 @@ func newApp(d *domain) (*app, error) {
 	store := d.shortLived()
 	limits := limiter{store}
 	cookies := web.Cookies{Issuer: cfg.Issuer}
-	pages, err := newRenderer(cfg)
+	pages, err := newRenderer(cfg, d.settings.brandName)
 	if err != nil {
 		return nil, err
 	}
-	lifetimes := provider.DefaultLifetimes()
-	lifetimes.AccessToken = cfg.AccessTokenLifetime
 	lists := d.newStatusLists()
 	desk := &hosted.Desk{
 		Issuer: cfg.Issuer, Cookies: cookies, Keyring: d.keyring, Pages: pages, Sessions: d.sessions, Now: d.now, Missing: d.missing,
 	}
 	people := d.newPeople(desk, limits, released{d.db}, d.sendsMail())
 	protocol := &provider.Provider{
-		Issuer: cfg.Issuer, Lifetimes: lifetimes, Factors: d.db,
-		Policy: d.policy(), SignUp: people.entrance.SignUps.Mode == accounts.SignUpOpen || people.entrance.SignUps.Mode == accounts.SignUpDomain,
-		Clients: d.db, Origins: d.db, Secrets: d.clients, Sessions: d.sessions, Standings: d.db, Grants: d.db, Flows: d.db,
+		Issuer: cfg.Issuer, Lifetimes: provider.DefaultLifetimes(), Factors: d.db,
+		Settings: d.settings,
+		Clients:  d.db, Origins: d.db, Secrets: d.clients, Sessions: d.sessions, Standings: d.db, Grants: d.db, Flows: d.db,
 		Pushed: pushed{store}, Ledger: d.db, Consents: d.consents, Tokens: d.tokens, Keys: d.ring, Keyring: d.keyring,
 		Limiter: limits, Cookies: cookies, Pages: pages, Log: d.log, Now: d.now,
-		Tail: d.tail, Statuses: lists, Refusals: d.refusals,
+		Tail: d.tail, Statuses: lists, Refusals: d.refusals, Counter: d.counter,
 	}
 	steps := &consent.Handler{
 		Desk: desk, Flows: d.db, Clients: d.db, APIs: d.db, Holdings: holdings{d.db},
@@ -93,7 +91,7 @@ func newApp(d *domain) (*app, error) {
 	a.faces.mount(router)
 	a.mountRest(router, desk)
 	front := &web.Front{Issuer: cfg.Issuer, Trusted: cfg.TrustedProxies, Log: d.log, Now: d.now}
-	a.handler = front.Wrap(web.RequireHost(cfg.Issuer, withOrigin(router), pathHealth, pathReady))
+	a.handler = front.Wrap(web.RequireHost(cfg.Issuer, withOrigin(d.settings, router), pathHealth, pathReady))
 	if cfg.TLSCert != "" {
 		if a.tls, err = newTLS(cfg.TLSCert, cfg.TLSKey, d.log, d.now); err != nil {
 			return nil, err
@@ -103,11 +101,11 @@ func newApp(d *domain) (*app, error) {
 }
 
 // withOrigin lets the audit events of what a request changes tell where it came
-// from.
-func withOrigin(next http.Handler) http.Handler {
+// from, and everything that serves the request see the same settings.
+func withOrigin(settings *liveSettings, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := audit.Origin{RequestID: web.RequestID(r.Context()), Address: web.ClientIP(r.Context()).String()}
-		next.ServeHTTP(w, r.WithContext(audit.WithOrigin(r.Context(), origin)))
+		next.ServeHTTP(w, r.WithContext(settings.pin(audit.WithOrigin(r.Context(), origin))))
 	})
 }
 
@@ -149,6 +147,9 @@ func (d *domain) prepare(ctx context.Context) error {
 	issuer := d.cfg.Issuer.String()
 	if err := d.apis.EnsureBuiltin(ctx, issuer); err != nil {
 		return fmt.Errorf("built-in API: %w", err)
+	}
+	if err := d.leavePins(ctx); err != nil {
+		return err
 	}
 	before, err := d.fact(ctx, factIssuer)
 	if err != nil || before == issuer {

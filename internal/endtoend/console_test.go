@@ -134,7 +134,7 @@ func TestConsoleManager(t *testing.T) {
 	v.sees(s.issuer+"/admin/groups/show", 200, "Added", "Rob Reader")
 	v.press(button("Remove reader"))
 	v.sees(s.issuer+"/admin/groups/show", 200, "Removed", "no members")
-	for _, elsewhere := range []string{"groups/show?id=Editors", "groups", "groups/matrix", "users", "", "audit"} {
+	for _, elsewhere := range []string{"groups/show?id=Editors", "groups", "groups/matrix", "users", "", "audit", "settings"} {
 		v.open(s.issuer + "/admin/" + elsewhere)
 		v.sees(s.issuer+"/admin/"+elsewhere, 403)
 	}
@@ -147,7 +147,7 @@ func TestConsoleOddQueries(t *testing.T) {
 	v := s.visitor(t).withoutJavaScript()
 	v.open(s.issuer + "/admin/")
 	v.signIn("admin", password)
-	for _, name := range []string{"users", "users/show", "groups", "groups/show", "groups/matrix", "apis", "apis/show", "clients", "clients/show", "sessions", "revocations", "audit"} {
+	for _, name := range []string{"users", "users/show", "groups", "groups/show", "groups/matrix", "apis", "apis/show", "sets", "sets/show", "clients", "clients/show", "clients/consents", "clients/debug", "clients/debug/callback", "sessions", "revocations", "audit", "settings"} {
 		for _, odd := range []string{"%00", "%ff%fe", "%27%20OR%201=1--", "%25_%5c", "%f0%9f%98%80", "%3Cscript%3Ealert(1)%3C/script%3E"} {
 			v.open(s.issuer + "/admin/" + name + "?q=" + odd + "&id=" + odd + "&after=" + odd + "&kind=" + odd + "&action=" + odd)
 			if v.status >= 500 || v.has("main script") {
@@ -177,6 +177,7 @@ func TestConsoleForEverybody(t *testing.T) {
 		}
 	}
 	v.allowsAddress()
+	v.triesApp(string(axe))
 }
 
 // findings is what axe-core calls serious or critical on the page that is open, and
@@ -208,7 +209,7 @@ func (v *visitor) findings(axe string) []string {
 // consolePages are pages of the console that a new deployment has.
 func consolePages() []string {
 	return []string{
-		"", "users", "users/new", "groups", "groups/new", "groups/show?id=Editors", "groups/matrix", "apis", "clients", "clients/new",
-		"clients/new?kind=web", "clients/show?id=demo-app", "sessions", "keys", "revocations", "audit",
+		"", "users", "users/new", "groups", "groups/new", "groups/show?id=Editors", "groups/matrix", "apis", "sets", "sets/new", "clients", "clients/new",
+		"clients/new?kind=web", "clients/show?id=demo-app", "clients/consents?id=demo-app", "sessions", "keys", "revocations", "audit", "settings",
 	}
 }

@@ -50,7 +50,7 @@ func TestScreenshots(t *testing.T) {
 	v.signIn("admin", password)
 	for name, path := range map[string]string{
 		"overview": "", "people": "users", "group": "groups/show?id=Editors", "matrix": "groups/matrix", "app": "clients/show?id=demo-app",
-		"app-new": "clients/new?kind=web", "keys": "keys", "audit": "audit",
+		"app-new": "clients/new?kind=web", "sets": "sets", "keys": "keys", "audit": "audit", "settings": "settings",
 	} {
 		v.open(s.issuer + "/admin/" + path)
 		v.picture(folder, "console-"+name)
@@ -58,6 +58,12 @@ func TestScreenshots(t *testing.T) {
 	v.open(s.issuer + "/admin/users?q=regular")
 	v.press(`a[href*="/admin/users/show"]`)
 	v.picture(folder, "console-person")
+	v.open(s.issuer + "/admin/clients/debug?id=demo-app")
+	v.picture(folder, "console-try")
+	v.press(`main form:has(input[value="begin"]) .actions button`)
+	v.press(`#go a`)
+	v.press(buttonAllow)
+	v.picture(folder, "console-tried")
 }
 
 // picture draws the page that is shown: in light, in dark, and on a phone.
