@@ -23,9 +23,11 @@ build: ## build bin/gatehouse, static
 
 test: check ## install what tests need, check the code, run all tests (minutes)
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
+	go test -run '^TestSimulation$$' ./revocation/sim
 
-test-long: check ## the same with the tests that take long (an hour)
+test-long: check ## the same with the tests that take long (two hours)
 	GATEHOUSE_TEST_LONG=1 CGO_ENABLED=1 go test -race -timeout 120m ./...
+	GATEHOUSE_TEST_LONG=1 go test -run '^TestSimulation$$' -timeout 120m ./revocation/sim
 
 # The tests in tools read .depguard.yml, whose changes the test cache of another
 # module does not see.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -54,22 +55,23 @@ func (w *world) judge(f *follower, view *follow.View, t *token, fresh bool, now 
 	expired := latest.UnixMilli() >= t.exp+leeway.Milliseconds()
 	if hit {
 		w.stats.Refusals++
-		if fresh && w.stands(t) {
-			f.refused[t] = true
+		if fresh && w.stands(t, f.core.Position()) {
+			f.refused[t] = f.core.Position()
 		}
 		if kind != revset.Floor && len(t.facts) == 0 {
 			w.violated("I3: %s refuses %s by kind %d, which no row kills", f.name, t.keys.ID, kind)
 		}
 		return
 	}
-	if f.refused[t] && !expired && w.stands(t) {
+	// Rows that came later than the refusal have the bound's time to arrive (I1).
+	if by, refused := f.refused[t]; refused && !expired && w.stands(t, by) {
 		w.violated("I2: %s accepts %s, which it had refused", f.name, t.keys.ID)
 	}
 	if !fresh || expired {
 		return
 	}
 	late := bound + tolerance + f.slack
-	if at, ok := w.killedAt(t); ok && w.at-at > late {
+	if at, ok := w.killedAt(t, math.MaxInt64); ok && w.at-at > late {
 		w.violated("I1: %s is fresh and accepts %s, killed at %s", f.name, t.keys.ID, at)
 	}
 	if at, ok := w.deadSince(t); ok && w.at-at > late {
@@ -80,9 +82,9 @@ func (w *world) judge(f *follower, view *follow.View, t *token, fresh bool, now 
 	}
 }
 
-// stands reports whether a row kills the token that was not lost.
-func (w *world) stands(t *token) bool {
-	_, ok := w.killedAt(t)
+// stands reports whether a row up to a position kills the token and was not lost.
+func (w *world) stands(t *token, position int64) bool {
+	_, ok := w.killedAt(t, position)
 	return ok
 }
 
@@ -129,7 +131,7 @@ func (w *world) lookAtNode(n *node) {
 		return
 	}
 	for _, t := range w.tokens {
-		at, killed := w.killedAt(t)
+		at, killed := w.killedAt(t, math.MaxInt64)
 		if !killed && len(t.facts) > 0 || t.keys.Rev > n.mirror.Point().Position && !t.forged {
 			continue
 		}
@@ -188,7 +190,7 @@ func (w *world) lose(was, now *state) {
 	for _, t := range w.tokens {
 		t.lost = w.isLost(t.version)
 		for _, f := range w.followers {
-			if !w.stands(t) { // what was lost for good takes nothing back
+			if !w.stands(t, math.MaxInt64) { // what was lost for good takes nothing back
 				delete(f.refused, t)
 			}
 		}
@@ -261,7 +263,11 @@ func (w *world) equal(name string, match func(*fact, int64) bool, f *follower) {
 		if f != nil && static && r.Audience != f.audience {
 			continue
 		}
-		if !match(one, r.Position-1) {
+		rev := r.Position - 1
+		if r.Kind.Absolute() {
+			rev = s.head.Position // neither the floor nor a row of kind all answers for it
+		}
+		if !match(one, rev) {
 			w.violated("I4: %s lacks row %d, %s %s", name, r.Position, r.Kind, r.Key)
 		}
 		if match(one, s.head.Position) && !r.Kind.Absolute() {

@@ -40,10 +40,10 @@ type follower struct {
 	unable   map[*node]bool // which nodes it cannot reach
 
 	queries map[*token]asked
-	refused map[*token]bool // by the set, while fresh
-	highest int64           // position that it has known
-	slack   time.Duration   // what a server's clock has gained while frames were counted by it
-	until   time.Duration   // when that is over
+	refused map[*token]int64 // by the set, while fresh, and at which position
+	highest int64            // position that it has known
+	slack   time.Duration    // what a server's clock has gained while frames were counted by it
+	until   time.Duration    // when that is over
 }
 
 // asked is a prepared question.
@@ -66,7 +66,7 @@ func (f *follower) boot() {
 	f.life++
 	f.core = follow.New(0, f.clock.now)
 	f.resync, f.failures, f.stream, f.highest, f.slack = false, 0, nil, 0, 0
-	f.queries, f.refused = map[*token]asked{}, map[*token]bool{}
+	f.queries, f.refused = map[*token]asked{}, map[*token]int64{}
 	f.connect()
 	f.repeat(5*time.Second, f.core.Drop)
 	f.repeat(12*time.Second, f.report)

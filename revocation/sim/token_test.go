@@ -45,11 +45,15 @@ func (w *world) record(t *tx) {
 	}
 }
 
-// killedAt is when the first row was committed that kills the token and still
-// stands; false if there is none. Rows that kill whatever rev says, and that of a
-// stolen key, leave by a server's clock and no floor stands in for them.
-func (w *world) killedAt(t *token) (at time.Duration, ok bool) {
+// killedAt is when the first row was committed, of those up to a position, that
+// kills the token and still stands; false if there is none. Rows that kill whatever
+// rev says, and that of a stolen key, leave by a server's clock and no floor stands
+// in for them.
+func (w *world) killedAt(t *token, position int64) (at time.Duration, ok bool) {
 	for _, f := range t.facts {
+		if f.row.Position > position {
+			continue
+		}
 		timed := f.row.Kind == revocation.Token || t.forged
 		if timed && f.row.ExpiresAt <= epoch+(w.at+w.ahead+time.Second).Milliseconds() {
 			continue
