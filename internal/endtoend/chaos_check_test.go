@@ -33,6 +33,7 @@ type judges struct {
 	accepted  []counter    // living tokens, by follower
 	states    atomic.Int64 // changes of state
 	wrong     sync.Map     // tokens that were accepted too late
+	stolen    sync.Map     // kids of keys that were compromised
 
 	mu     sync.Mutex
 	deaths []death
@@ -114,7 +115,18 @@ func (j *judges) ask(which int, d death) (refused bool, delay time.Duration) {
 			j.fault("follower %d, fresh, accepts a token %s after it was taken back (%s)", which, began.Sub(d.answered), d)
 		}
 	}
-	return errors.Is(err, resource.ErrInvalidToken), max(0, time.Since(d.answered))
+	return j.dead(err, d.token), max(0, time.Since(d.answered))
+}
+
+// dead reports whether a token was refused for having been taken back. It may also
+// have expired since, or be signed with a key that nobody shows any more; that it is
+// bad for another reason says nothing about the ledger.
+func (j *judges) dead(err error, token string) bool {
+	if errors.Is(err, resource.ErrRevoked) {
+		return true
+	}
+	_, stolen := j.stolen.Load(keyOf(token))
+	return errors.Is(err, resource.ErrInvalidToken) && (stolen || time.Now().After(expiryOf(token)))
 }
 
 // settle checks, after everything was healed, that nothing was lost: each follower

@@ -227,14 +227,18 @@ func (p *person) use() (*holding, error) {
 func sessionOf(token string) string { return partOf(token, 1, "sid") }
 func keyOf(token string) string     { return partOf(token, 0, "kid") }
 
-func partOf(token string, part int, name string) string {
-	text := strings.Split(token+"..", ".")[part]
-	decoded, err := base64.RawURLEncoding.DecodeString(text)
+// bodyOf is the JSON of one part of a token.
+func bodyOf(token string, part int) []byte {
+	decoded, err := base64.RawURLEncoding.DecodeString(strings.Split(token+"..", ".")[part])
 	if err != nil {
-		return ""
+		return nil
 	}
+	return decoded
+}
+
+func partOf(token string, part int, name string) string {
 	var object map[string]any
-	if err := json.Unmarshal(decoded, &object); err != nil {
+	if err := json.Unmarshal(bodyOf(token, part), &object); err != nil {
 		return ""
 	}
 	value, _ := object[name].(string)

@@ -25,12 +25,14 @@ type chaosStage struct {
 	wires    []*link
 	judges   *judges
 	load     *load
+	guard    *guardProcess
+	known    register
 }
 
 func newChaosStage(t *testing.T) *chaosStage {
 	t.Helper()
 	const nodes, followers = 3, 5
-	s := &chaosStage{t: t, postgres: testenv.OwnPostgres(t), redis: testenv.OwnRedis(t)}
+	s := &chaosStage{t: t, postgres: testenv.OwnPostgres(t), redis: testenv.OwnRedis(t), known: register{newest: map[[2]string]int64{}}}
 	s.cluster = clusterOf(t, nodes, s.postgres.URL, s.redis.URL)
 	own := s.furnish(t)
 	s.judges = &judges{t: t}
@@ -42,6 +44,8 @@ func newChaosStage(t *testing.T) *chaosStage {
 	}
 	s.judges.accepted = make([]counter, followers)
 	s.load = newLoad(t, s.cluster, s.judges)
+	robot := s.register(t, "--name", "Guarded machine", "--type", "machine", "--scope", "posts:add")
+	s.guard = newGuard(t, s.load, own, robot)
 	return s
 }
 
@@ -73,6 +77,7 @@ func TestH9_RevocationsUnderChaos(t *testing.T) {
 	began := time.Now()
 	for rounds := 0; rounds == 0 || s.load.rows.Load() < goal; rounds++ {
 		s.disturb()
+		s.audit()
 		if since := time.Since(began); since > 20*time.Minute {
 			t.Errorf("%d revocations in %s", s.load.rows.Load(), since)
 			break
@@ -81,6 +86,7 @@ func TestH9_RevocationsUnderChaos(t *testing.T) {
 	close(s.load.stop)
 	working.Wait()
 	t.Logf("%s of disturbances", time.Since(began).Round(time.Second))
+	s.audit()
 	s.judges.settle()
 	close(done)
 	sitting.Wait()
@@ -89,7 +95,8 @@ func TestH9_RevocationsUnderChaos(t *testing.T) {
 }
 
 // disturb does one bad thing after the other to everybody, and lets each of them
-// recover.
+// recover. What kills the tokens of all comes first: after a crash it would hide what
+// the crash has lost.
 func (s *chaosStage) disturb() {
 	s.t.Helper()
 	for _, bad := range []struct {
@@ -98,6 +105,9 @@ func (s *chaosStage) disturb() {
 		last time.Duration
 		undo func()
 	}{
+		{"a signing key is compromised", s.compromise, 2 * time.Second, func() {}},
+		{"everything is revoked", s.revokeAll, time.Second, func() {}},
+		{"everybody's permission is taken away", s.takePermission, time.Second, s.givePermission},
 		{"a node stands still", s.nodes[0].freeze, 3 * time.Second, s.nodes[0].thaw},
 		{"connections of two followers are cut", func() { s.wires[0].hangUp(); s.wires[1].sever() }, 2 * time.Second, s.wires[1].heal},
 		{"a follower's wire is clamped, frames come late", s.wires[2].hang, 13 * time.Second, s.wires[2].heal},
@@ -106,14 +116,14 @@ func (s *chaosStage) disturb() {
 			s.nodes[0].redis.heal()
 			s.nodes[1].redis.heal()
 		}},
-		{"everybody's permission is taken away", s.takePermission, time.Second, s.givePermission},
 		{"Redis crashes", s.redis.Stop, 2 * time.Second, s.redis.Start},
 		{"a node is killed", s.nodes[1].kill, time.Second, func() { s.start(s.t) }},
-		{"everything is revoked", s.revokeAll, time.Second, func() {}},
 		{"PostgreSQL crashes", s.postgres.Stop, time.Second, s.postgres.Start},
 		{"a node is cut off from its database", s.nodes[2].database.hang, 6 * time.Second, s.nodes[2].database.heal},
-		{"a node stands still for longer than the bound", s.nodes[2].freeze, 12 * time.Second, s.nodes[2].thaw},
-		{"a signing key is compromised", s.compromise, 2 * time.Second, func() {}},
+		{"a node and a guard stand still for longer than the bound", func() { s.guard.freeze(); s.nodes[2].freeze() }, 12 * time.Second, func() {
+			s.guard.thaw()
+			s.nodes[2].thaw()
+		}},
 	} {
 		before, began := s.load.rows.Load(), time.Now()
 		bad.do()
@@ -173,6 +183,7 @@ func (s *chaosStage) compromise() {
 		key, _ := one.(map[string]any)
 		if kid, _ := key["kid"].(string); key["algorithm"] == "ES256" && key["state"] == "active" {
 			signed := func(h *holding) bool { return keyOf(h.Access) == kid }
+			s.judges.stolen.Store(kid, true)
 			s.load.everywhere("key", signed, func() { s.command(s.t, "keys", "compromise", "--kid", kid) })
 			return
 		}
