@@ -4,8 +4,8 @@
 //
 // Every function that changes something takes the actor, runs in one transaction
 // and writes an audit event there. Whatever takes something away also appends its
-// row to the ledger in that transaction (see the table of section 3 of the design:
-// what each cause ends), as its last statement.
+// row to the ledger in that transaction (docs/revocation.md, "What each cause ends"),
+// as its last statement.
 //
 // Locks are taken in the order user, permissions (PermissionStore.LockPermissions),
 // permission set, client, session, grant, counter (L22); who takes a permission from

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// tokenCosts is the table of design section 8. Its figures are those of the
+// tokenCosts is the table "What a token costs" of docs/measurements.md. Its figures are those of the
 // benchmark beside the provider, which knows how to make a bare server.
 func tokenCosts(ctx context.Context, b *bench) error {
 	if b.costs == 0 {

@@ -20,5 +20,6 @@
 //   - Nothing is left out of a distribution: a server that never refuses makes the
 //     run fail.
 //
-// Sources: design section 8, revocation.md sections 2, 4 and 6.
+// Sources: the promises of docs/revocation.md (The bound, Sizing) and of
+// docs/measurements.md.
 package main

@@ -46,18 +46,14 @@ func TestDocumentedCommands(t *testing.T) {
 			s.run(line)
 		}
 	})
-	t.Run("apps", func(t *testing.T) {
-		s := newShell(t, bin)
-		for _, line := range commands(all["docs/apps.md"]) {
-			s.run(line)
-		}
-	})
-	t.Run("groups", func(t *testing.T) {
-		s := newShell(t, bin)
-		for _, line := range commands(all["docs/groups.md"]) {
-			s.run(line)
-		}
-	})
+	for _, name := range []string{"apps", "groups", "signals"} {
+		t.Run(name, func(t *testing.T) {
+			s := newShell(t, bin)
+			for _, line := range commands(all["docs/"+name+".md"]) {
+				s.run(line)
+			}
+		})
+	}
 	t.Run("as-code", func(t *testing.T) {
 		s, page := newShell(t, bin), all["docs/as-code.md"]
 		s.write("gatehouse.yaml", block(t, page, "yaml"))

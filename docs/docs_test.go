@@ -27,6 +27,7 @@ func pages(t *testing.T) map[string]string {
 	}
 	read("README.md")
 	read("CHANGELOG.md")
+	read("CONTRIBUTING.md")
 	err := fs.WalkDir(os.DirFS(root), "docs", func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".md") {
 			read(path)

@@ -18,7 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/provider/token"
 )
 
-// bareServer is the measuring stick of design section 8: net/http and pgx, the same
+// bareServer is the measuring stick of BenchmarkCost: net/http and pgx, the same
 // signatures and tokens, keys and clients in memory, one durable statement for each
 // step, and no policy at all. Nobody should use it.
 type bareServer struct {

@@ -23,7 +23,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
 )
 
-// BenchmarkCost reports what design section 8 counts: milliseconds of CPU of one
+// BenchmarkCost reports what docs/measurements.md tells: milliseconds of CPU of one
 // operation, of server and PostgreSQL together, at 8 connections, for Gatehouse and
 // for a bare server that does the same work without any policy (cost_bare_test.go).
 // The servers are processes of their own, so that the asking does not count. Run it

@@ -98,7 +98,7 @@ type Lifetimes struct {
 	RefreshGrace    time.Duration // how long a rotated refresh token is answered with its successor
 }
 
-// DefaultLifetimes are those of the design, section 5.
+// DefaultLifetimes are those of a deployment that sets none.
 func DefaultLifetimes() Lifetimes {
 	return Lifetimes{
 		PushedRequest:   90 * time.Second,

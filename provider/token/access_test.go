@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/provider/token"
 )
 
-// example is the token of the design's size promise.
+// example is the token of the size promise (docs/measurements.md).
 func example() token.Access {
 	return token.Access{
 		Issuer:    issuer,
