@@ -144,20 +144,26 @@ func (d *deployment) fill(ctx context.Context, k kind) error {
 	if err := d.ask(ctx, &d.api, "", args...); err != nil {
 		return err
 	}
-	for _, c := range []struct {
-		stdin string
-		args  []string
-	}{
-		{"", []string{"group", "create", "--name", group}},
-		{"", []string{"group", "grant", "--group", group, "--permission", scope}},
-		{password, []string{"user", "create", "--username", username, "--password-stdin"}},
-		{"", []string{"group", "add-member", "--group", group, "--user", username}},
+	for _, args := range [][]string{
+		{"group", "create", "--name", group},
+		{"group", "grant", "--group", group, "--permission", scope},
 	} {
-		if err := d.ask(ctx, nil, c.stdin, c.args...); err != nil {
+		if err := d.ask(ctx, nil, "", args...); err != nil {
 			return err
 		}
 	}
+	if err := d.enlist(ctx, username); err != nil {
+		return err
+	}
 	return d.ask(ctx, &d.app, "", "client", "create", "--name", "App", "--type", "web", "--first-party", "--redirect-uri", callback, "--scope", "openid "+scope)
+}
+
+// enlist makes an account in the group.
+func (d *deployment) enlist(ctx context.Context, name string) error {
+	if err := d.ask(ctx, nil, password, "user", "create", "--username", name, "--password-stdin"); err != nil {
+		return err
+	}
+	return d.ask(ctx, nil, "", "group", "add-member", "--group", group, "--user", name)
 }
 
 // ask runs a command on the deployment's storage and decodes its answer into out,

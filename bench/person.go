@@ -28,9 +28,10 @@ type tokens struct {
 type person struct {
 	d      *deployment
 	client *http.Client
+	name   string // to sign in with
 }
 
-// person comes with no cookies.
+// person comes with no cookies; it is the one whom each deployment knows.
 func (d *deployment) person(n *node) (*person, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -44,7 +45,7 @@ func (d *deployment) person(n *node) (*person, error) {
 		}
 		return nil
 	}
-	return &person{d, c}, nil
+	return &person{d, c, username}, nil
 }
 
 // tokens goes through an authorization, signing in if asked, and redeems the code.
@@ -117,7 +118,7 @@ func (p *person) submit(ctx context.Context, page *http.Response) (*http.Respons
 	if action == "" {
 		return nil, fmt.Errorf("%s: %s without a form to sign in", page.Request.URL.Path, page.Status)
 	}
-	fields.Set("username", username)
+	fields.Set("username", p.name)
 	fields.Set("password", password)
 	fields.Set("action", "continue")
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.d.issuer+action, strings.NewReader(fields.Encode()))

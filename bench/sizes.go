@@ -24,7 +24,7 @@ type sizes struct {
 	patience time.Duration // of one round of a loop in memory
 	costs    int           // operations of each kind; none leaves that experiment out
 
-	occupants int           // deployments whose memory is watched
+	occupants int           // deployments that take the storm and whose memory is watched
 	quiet     time.Duration // before a node counts as idle
 	loaded    time.Duration // how long each kind of work lasts
 }
@@ -44,7 +44,7 @@ func fullSizes() sizes {
 	s := shortSizes()
 	s.signOuts, s.spread = 500, 5*time.Minute
 	s.events = 100
-	s.refreshes, s.window = 50_000, 5*time.Minute
+	s.refreshes, s.window = 100_000, 5*time.Minute
 	s.tokens, s.patience, s.costs = 2000, 2*time.Second, 10_000
 	s.quiet, s.loaded = 20*time.Second, 20*time.Second
 	return s
