@@ -44,7 +44,7 @@ func (s *APIs) Disable(ctx context.Context, actor audit.Actor, audience string) 
 		}
 		e := apiEffect("api.disable", a, nil)
 		var err error
-		if e.rows, err = s.lossRows(ctx, a, a.Permissions, reasonAPIDisabled); err != nil {
+		if e.rows, err = s.endRows(ctx, a, reasonAPIDisabled); err != nil {
 			return nil, err
 		}
 		a.DisabledAt, a.UpdatedAt = now, now
@@ -68,7 +68,7 @@ func (s *APIs) Delete(ctx context.Context, actor audit.Actor, audience string) e
 	return s.changeAlone(ctx, actor, audience, func(ctx context.Context, a *API, _ int64) (*effect, error) {
 		e := apiEffect(actionAPIDelete, a, map[string]any{"permissions": permissionNames(a.Permissions)})
 		var err error
-		if e.rows, err = s.lossRows(ctx, a, a.Permissions, reasonAPIDeleted); err != nil {
+		if e.rows, err = s.endRows(ctx, a, reasonAPIDeleted); err != nil {
 			return nil, err
 		}
 		if a.ResourceServer != "" {
@@ -87,6 +87,14 @@ func (s *APIs) changeAlone(ctx context.Context, actor audit.Actor, audience stri
 		}
 		return s.change(ctx, actor, audience, f)
 	})
+}
+
+// endRows returns what an API leaves behind that gives nothing any more: the row by
+// which every token for it is dead, also one that carries none of its permissions,
+// and those of its permissions.
+func (s *APIs) endRows(ctx context.Context, a *API, reason string) ([]revocation.Entry, error) {
+	lost, err := s.lossRows(ctx, a, a.Permissions, reason)
+	return append([]revocation.Entry{{Kind: revocation.All, Audience: a.Audience, Reason: reason}}, lost...), err
 }
 
 // lossRows returns a row for each permission that everyone loses, and one for

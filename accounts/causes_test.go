@@ -114,7 +114,7 @@ func (s *stage) leftAfter(position int64) left {
 	return l
 }
 
-// cause is a row of the design's table of causes.
+// cause is a row of the table of causes (docs/revocation.md).
 type cause struct {
 	name  string
 	do    func(ctx context.Context, s *stage) error
@@ -122,7 +122,7 @@ type cause struct {
 	again bool // doing it again must be an error or write nothing
 }
 
-// TestCauses walks the table of what each cause ends (section 3 of the design):
+// TestCauses walks the table of what each cause ends (docs/revocation.md):
 // sessions, grants bound to a session, offline grants, rows of the ledger, and
 // what is stamped (L2, L10, L19).
 func TestCauses(t *testing.T) {
@@ -262,6 +262,12 @@ func appCauses() []cause {
 		{"client compromised", func(ctx context.Context, s *stage) error {
 			return s.clients.Compromised(ctx, operator(), s.app.ClientID)
 		}, left{Grants: atApp, Rows: []string{"client {app}"}, Stamps: []string{"client"}}, false},
+		{"all grants of a client ended", func(ctx context.Context, s *stage) error {
+			return s.connections().EndGrants(ctx, operator(), s.app.ClientID)
+		}, left{Grants: atApp, Rows: []string{"client {app}"}, Stamps: []string{"client"}}, false},
+		{"everybody disconnected from a client", func(ctx context.Context, s *stage) error {
+			return s.connections().Disconnect(ctx, operator(), s.app.ClientID)
+		}, left{Grants: atApp, Rows: []string{"client {app}"}, Stamps: []string{"client"}}, false},
 		{"client deleted", func(ctx context.Context, s *stage) error {
 			return s.clients.Delete(ctx, operator(), s.app.ClientID)
 		}, left{Grants: atApp[:5], Rows: []string{"client {app}"}}, true},
@@ -337,9 +343,9 @@ func rightCauses() []cause {
 		}, left{Rows: []string{"permission posts:add {posts}", "client {machine}"}}, true},
 		{"API disabled", func(ctx context.Context, s *stage) error {
 			return s.apis.Disable(ctx, operator(), postsAPI)
-		}, left{Rows: []string{"permission posts:add {posts}", "permission posts:delete {posts}", "client {machine}"}}, true},
+		}, left{Rows: []string{"all  {posts}", "permission posts:add {posts}", "permission posts:delete {posts}", "client {machine}"}}, true},
 		{"API deleted", func(ctx context.Context, s *stage) error {
 			return s.apis.Delete(ctx, operator(), postsAPI+"/")
-		}, left{Rows: []string{"permission posts:add {posts}", "permission posts:delete {posts}", "client {machine}", "client {resource}"}}, true},
+		}, left{Rows: []string{"all  {posts}", "permission posts:add {posts}", "permission posts:delete {posts}", "client {machine}", "client {resource}"}}, true},
 	}
 }

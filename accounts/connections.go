@@ -9,7 +9,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
-const reasonClientRevoked = "client-revoked"
+const (
+	reasonClientRevoked      = "client-revoked"
+	reasonClientDisconnected = "client-disconnected"
+)
 
 // ConsentEnder takes back what everybody allowed a client.
 type ConsentEnder interface {
@@ -30,24 +33,24 @@ type Connections struct {
 // itself. What people allowed it stays: it gets others without asking them. Errors:
 // ErrNotFound.
 func (s *Connections) EndGrants(ctx context.Context, actor audit.Actor, clientID string) error {
-	return s.end(ctx, actor, clientID, "client.revoke", nil)
+	return s.end(ctx, actor, clientID, "client.revoke", reasonClientRevoked, nil)
 }
 
 // Disconnect is EndGrants that also takes back what people allowed the client.
 // Whoever allows it something in the same moment has allowed it anew. Errors:
 // ErrNotFound.
 func (s *Connections) Disconnect(ctx context.Context, actor audit.Actor, clientID string) error {
-	return s.end(ctx, actor, clientID, "client.disconnect", s.Consents.RevokeConsents)
+	return s.end(ctx, actor, clientID, "client.disconnect", reasonClientDisconnected, s.Consents.RevokeConsents)
 }
 
-func (s *Connections) end(ctx context.Context, actor audit.Actor, clientID, action string, consents func(ctx context.Context, clientID id.ID, at int64) (int, error)) error {
+func (s *Connections) end(ctx context.Context, actor audit.Actor, clientID, action, reason string, consents func(ctx context.Context, clientID id.ID, at int64) (int, error)) error {
 	return s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
 		c, err := s.Clients.LockClient(ctx, clientID)
 		if err != nil {
 			return nil, fmt.Errorf("client %q: %w", clientID, err)
 		}
 		// Grants before consents, as whoever disconnects one person's app locks them.
-		ended, err := s.Grants.EndGrants(ctx, GrantFilter{ClientID: c.ID}, now, reasonClientRevoked)
+		ended, err := s.Grants.EndGrants(ctx, GrantFilter{ClientID: c.ID}, now, reason)
 		if err != nil {
 			return nil, fmt.Errorf("end grants: %w", err)
 		}
@@ -59,7 +62,7 @@ func (s *Connections) end(ctx context.Context, actor audit.Actor, clientID, acti
 		}
 		e := clientEffect(action, c, details)
 		// The stamp kills the codes that are being issued at this moment (L2).
-		e.rows = []revocation.Entry{{Kind: revocation.Client, Key: c.ClientID, Reason: reasonClientRevoked}}
+		e.rows = []revocation.Entry{{Kind: revocation.Client, Key: c.ClientID, Reason: reason}}
 		e.stamps = []revocation.Stamp{{Subject: revocation.ClientValidFrom, ID: c.ClientID}}
 		return e, nil
 	})

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,13 @@ type HeadRaiser interface {
 // promised: a failover to a lagging replica, a restored backup (L8).
 type Repair struct {
 	Journal
-	Head     HeadRaiser
-	Users    *Users
-	Sessions *Sessions
-	Consents *Consents
-	Clients  *Clients
+	Head        HeadRaiser
+	Users       *Users
+	Sessions    *Sessions
+	Consents    *Consents
+	Clients     *Clients
+	Connections *Connections
+	APIs        *APIs
 	// Compromise takes a signing key out of use.
 	Compromise func(ctx context.Context, actor audit.Actor, kid, reason string) error
 	Log        *slog.Logger
@@ -51,7 +54,7 @@ func (r *Repair) Apply(ctx context.Context, position int64, rows []revocation.Ro
 				return fmt.Errorf("repair row %d, %s: %w", row.Position, row.Kind, err)
 			}
 			if !done {
-				open = append(open, fmt.Sprintf("%s %s: %s", row.Kind, row.Key, row.Reason))
+				open = append(open, fmt.Sprintf("%s %s: %s", row.Kind, cmp.Or(row.Key, row.Audience), row.Reason))
 			}
 		}
 		err := r.record(ctx, by, func(context.Context, int64) (*effect, error) {
@@ -89,12 +92,7 @@ func (r *Repair) again(ctx context.Context, by audit.Actor, row revocation.Row) 
 	case revocation.User:
 		return r.endUser(ctx, by, row)
 	case revocation.Client:
-		switch row.Reason {
-		case reasonClientDisabled, reasonClientDeleted:
-			return row.Reason == reasonClientDisabled, r.Clients.Disable(ctx, by, row.Key)
-		case reasonClientCompromised:
-			return true, r.Clients.Compromised(ctx, by, row.Key)
-		}
+		return r.endClient(ctx, by, row)
 	case revocation.Key:
 		return true, r.Compromise(ctx, by, row.Key, row.Reason)
 	case revocation.Token:
@@ -102,7 +100,28 @@ func (r *Repair) again(ctx context.Context, by audit.Actor, row revocation.Row) 
 			Kind: row.Kind, Key: row.Key, Audience: row.Audience, Reason: row.Reason, ExpiresAt: row.ExpiresAt,
 		})
 	case revocation.All:
+		if row.Audience != "" { // a deleted one is disabled, as a client is
+			return row.Reason == reasonAPIDisabled, r.APIs.Disable(ctx, by, row.Audience)
+		}
 		return true, nil
+	case revocation.Permission:
+		return row.Reason == reasonAPIDisabled, nil // its API's own row does it
+	}
+	return false, nil
+}
+
+func (r *Repair) endClient(ctx context.Context, by audit.Actor, row revocation.Row) (bool, error) {
+	switch row.Reason {
+	case reasonClientDisabled, reasonClientDeleted:
+		return row.Reason == reasonClientDisabled, r.Clients.Disable(ctx, by, row.Key)
+	case reasonClientCompromised:
+		return true, r.Clients.Compromised(ctx, by, row.Key)
+	case reasonClientRevoked:
+		return true, r.Connections.EndGrants(ctx, by, row.Key)
+	case reasonClientDisconnected:
+		return true, r.Connections.Disconnect(ctx, by, row.Key)
+	case reasonAPIDisabled:
+		return true, nil // its API's own row does it
 	}
 	return false, nil
 }

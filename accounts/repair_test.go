@@ -34,9 +34,26 @@ func (s *stage) copyFile() string {
 	return to
 }
 
+// allowed reports whether alice's consent for the client stands.
+func (s *stage) allowed() bool {
+	c, err := s.db.ConsentOf(s.t.Context(), s.alice.ID, s.app.ID)
+	return err == nil && c.RevokedAt == 0
+}
+
+// serving reports whether the API gives something.
+func (s *stage) serving() bool {
+	a, err := s.db.APIByAudience(s.t.Context(), postsAPI)
+	return err == nil && a.DisabledAt == 0
+}
+
+func (w *world) connections() *accounts.Connections {
+	return &accounts.Connections{Journal: w.users.Journal, Clients: w.db, Grants: w.db, Consents: w.db}
+}
+
 func (w *world) repair() *accounts.Repair {
 	return &accounts.Repair{
 		Journal: w.users.Journal, Head: w.db, Users: w.users, Sessions: w.sessions, Consents: w.consents, Clients: w.clients,
+		Connections: w.connections(), APIs: w.apis,
 		Compromise: func(context.Context, audit.Actor, string, string) error { return nil },
 		Log:        slog.New(slog.NewJSONHandler(&w.log, nil)),
 	}
@@ -56,7 +73,7 @@ func TestL8_CausesAreDoneAgain(t *testing.T) {
 			position := s.position()
 			lost, err := s.db.After(ctx, before, 100)
 			s.must(err)
-			had := s.leftAfter(before)
+			had, allowed, serving := s.leftAfter(before), s.allowed(), s.serving()
 
 			s = s.restored(copied)
 			if err := s.repair().Apply(ctx, position, lost); err != nil {
@@ -73,6 +90,15 @@ func TestL8_CausesAreDoneAgain(t *testing.T) {
 					t.Errorf("the grant %s lives again", name)
 				}
 			}
+			if slices.Contains(had.Stamps, "client") && !slices.Contains(got.Stamps, "client") {
+				t.Error("a code that the client is being given lives")
+			}
+			if now := s.allowed(); slices.Contains(had.Stamps, "client") && now != allowed {
+				t.Errorf("alice allows the client something: %t, it was %t", now, allowed)
+			}
+			if now := s.serving(); now != serving {
+				t.Errorf("the API gives something: %t, it was %t", now, serving)
+			}
 			head, err := s.db.Head(ctx)
 			s.must(err)
 			if head.Position <= position {
@@ -83,7 +109,7 @@ func TestL8_CausesAreDoneAgain(t *testing.T) {
 			}
 			// What the rows cannot bring back has to be said.
 			unrepaired := strings.Contains(s.log.String(), "an operator must do it again")
-			wants := slices.ContainsFunc(had.Rows, func(row string) bool {
+			wants := c.name != "API disabled" && slices.ContainsFunc(had.Rows, func(row string) bool {
 				return strings.HasPrefix(row, "membership ") || strings.HasPrefix(row, "permission ")
 			})
 			if wants && !unrepaired {

@@ -37,7 +37,7 @@ func (p *Provider) status(ctx context.Context, set *keys.Set, algorithm string, 
 	}
 	k := revocation.Keys{
 		ID: a.ID, SessionID: a.SessionID, GrantID: a.GrantID, Subject: a.Subject, ClientID: a.ClientID,
-		KeyID: key.KID, Scopes: strings.Fields(a.Scope), Rev: a.Rev,
+		KeyID: key.KID, Audience: a.Audience, Scopes: strings.Fields(a.Scope), Rev: a.Rev,
 	}
 	uri, index, err := p.Statuses.Place(ctx, a.Audience, algorithm, k, time.Unix(a.ExpiresAt, 0))
 	if err != nil {

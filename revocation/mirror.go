@@ -134,17 +134,17 @@ func (m *Mirror) Since(position int64) ([]Row, bool) {
 // node has repaired it.
 func (m *Mirror) Missing(have []Row) []Row {
 	type cause struct {
-		kind        Kind
-		key, reason string
+		kind                  Kind
+		key, audience, reason string
 	}
 	latest := make(map[cause]int64, len(have))
 	for _, r := range have {
-		c := cause{r.Kind, r.Key, r.Reason}
+		c := cause{r.Kind, r.Key, r.Audience, r.Reason}
 		latest[c] = max(latest[c], r.At)
 	}
 	var missing []Row
 	for _, r := range m.rows {
-		at, known := latest[cause{r.Kind, r.Key, r.Reason}]
+		at, known := latest[cause{r.Kind, r.Key, r.Audience, r.Reason}]
 		gone := r.Kind != Token && r.Position <= m.dropped
 		if !gone && (!known || at < r.At) {
 			missing = append(missing, r)
@@ -177,7 +177,7 @@ func fingerprint(seed maphash.Seed, claim, value string) uint64 {
 // before it, as Row.Matches says: it must not be silently ignored.
 func setRow(seed maphash.Seed, r Row) revset.Row {
 	row := revset.Row{Position: r.Position, Expires: (r.ExpiresAt + 999) / 1000}
-	claim := ""
+	claim, value := "", r.Key
 	switch r.Kind {
 	case Token:
 		row.Kind, claim = revset.Token, "jti"
@@ -195,11 +195,16 @@ func setRow(seed maphash.Seed, r Row) revset.Row {
 		row.Kind, claim = revset.Key, "kid"
 	case All:
 		row.Kind = revset.All
+		if r.Audience != "" {
+			// The set knows no audiences; what a token is for is asked for beside what
+			// it permits, under a name of its own.
+			row.Kind, claim, value = revset.Permission, "aud", r.Audience
+		}
 	default:
 		row.Kind = revset.All
 	}
 	if claim != "" {
-		row.Fingerprint = fingerprint(seed, claim, r.Key)
+		row.Fingerprint = fingerprint(seed, claim, value)
 	}
 	return row
 }
@@ -211,12 +216,14 @@ func queryOf(seed maphash.Seed, k Keys) revset.Query {
 		Grant: fingerprint(seed, "gid", k.GrantID), Subject: fingerprint(seed, "sub", k.Subject),
 		Client: fingerprint(seed, "client_id", k.ClientID), Key: fingerprint(seed, "kid", k.KeyID), Rev: k.Rev,
 	}
+	if k.Audience != "" {
+		q.Permissions = append(q.Permissions, fingerprint(seed, "aud", k.Audience))
+	}
 	if k.GrantID == "" { // a machine holds permissions of its own (L19)
 		return q
 	}
-	q.Permissions = make([]uint64, len(k.Scopes))
-	for i, s := range k.Scopes {
-		q.Permissions[i] = fingerprint(seed, "scope", s)
+	for _, s := range k.Scopes {
+		q.Permissions = append(q.Permissions, fingerprint(seed, "scope", s))
 	}
 	return q
 }

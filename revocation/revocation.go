@@ -15,6 +15,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/resource/wire"
 )
 
 // Kind says which key of a token a row is matched with.
@@ -30,13 +33,21 @@ const (
 	Permission Kind = "permission" // key: scope; refresh
 	Client     Kind = "client"     // key: client_id
 	Key        Kind = "key"        // key: kid
-	All        Kind = "all"        // no key; every access token refreshes once
+	All        Kind = "all"        // no key; every access token refreshes once, or every one for an audience
 )
 
-// Kinds lists every kind, in the order of the design's table.
+// Kinds lists every kind, in the order of docs/architecture.md.
 func Kinds() []Kind {
 	return []Kind{Token, Session, Grant, User, Membership, Permission, Client, Key, All}
 }
+
+// KeyLife is how long rows of the kind Key live at least. Who stole a key writes
+// rev and exp himself, so neither the floor nor any lifetime ends what he signs: it
+// ends when nobody has the public key any more (L1). A verifier may use a key set for
+// wire.KeySetFor after it was fetched, and that fetch may have been answered from a
+// cache on the way which had not heard of the row; the margin is twice what such a
+// cache may keep it.
+const KeyLife = wire.KeySetFor*time.Millisecond + 10*time.Minute
 
 // Absolute reports whether rows of the kind match tokens of any rev.
 func (k Kind) Absolute() bool {
@@ -48,12 +59,13 @@ type Entry struct {
 	Kind   Kind
 	Key    string // empty for All
 	Reason string // short and fixed, for people and events: "sign-out", "ban", ...
-	// Audience is set where it is static (kinds Token and Permission): the only
-	// property by which followers may be spared a row (L3).
+	// Audience is set where it is static (kinds Token and Permission, and All when
+	// it is about one API): the only property by which followers may be spared a
+	// row (L3).
 	Audience string
 	// ExpiresAt is when no token can need the row any more, in Unix
 	// milliseconds; zero means the longest lifetime of a token plus leeway from
-	// now (L12). Only the kind Token knows better.
+	// now (L12), for the kind Key KeyLife at least. Only the kind Token knows better.
 	ExpiresAt int64
 }
 
@@ -76,6 +88,7 @@ type Keys struct {
 	Subject   string
 	ClientID  string
 	KeyID     string // kid that signed it
+	Audience  string // aud: the one API that it is for
 	Scopes    []string
 	Rev       int64
 }
@@ -104,7 +117,7 @@ func (r Row) Matches(k Keys) bool {
 	case Key:
 		return r.Key == k.KeyID
 	case All:
-		return true
+		return r.Audience == "" || r.Audience == k.Audience
 	}
 	return true // an unknown kind must never be silently ignored
 }

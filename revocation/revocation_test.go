@@ -8,7 +8,7 @@ import (
 
 func TestRowMatches(t *testing.T) {
 	person := revocation.Keys{
-		ID: "j", SessionID: "s", GrantID: "g", Subject: "u", ClientID: "c", KeyID: "k", Scopes: []string{"openid", "posts:add"}, Rev: 10,
+		ID: "j", SessionID: "s", GrantID: "g", Subject: "u", ClientID: "c", KeyID: "k", Audience: "https://a", Scopes: []string{"openid", "posts:add"}, Rev: 10,
 	}
 	machine := revocation.Keys{ID: "j", Subject: "c", ClientID: "c", KeyID: "k", Scopes: []string{"posts:add"}, Rev: 10}
 	tests := []struct {
@@ -34,6 +34,10 @@ func TestRowMatches(t *testing.T) {
 		{"client, at rev", revocation.Row{Kind: revocation.Client, Key: "c", Position: 10}, machine, false},
 		{"all, after rev", revocation.Row{Kind: revocation.All, Position: 11}, machine, true},
 		{"all, at rev", revocation.Row{Kind: revocation.All, Position: 10}, machine, false},
+		{"all for the API, after rev", revocation.Row{Kind: revocation.All, Audience: "https://a", Position: 11}, person, true},
+		{"all for the API, at rev", revocation.Row{Kind: revocation.All, Audience: "https://a", Position: 10}, person, false},
+		{"all for another API", revocation.Row{Kind: revocation.All, Audience: "https://b", Position: 11}, person, false},
+		{"all for an API, of a token without one", revocation.Row{Kind: revocation.All, Audience: "https://a", Position: 11}, machine, false},
 		{"a kind of a later release", revocation.Row{Kind: "planet", Key: "earth", Position: 11}, person, true},
 	}
 	for _, tt := range tests {

@@ -513,6 +513,30 @@ func TestManyAsk(t *testing.T) {
 	wg.Wait()
 }
 
+// TestTailTellsAudiencesApart: a row about all tokens for one API matches those, also
+// a machine's, and no others.
+func TestTailTellsAudiencesApart(t *testing.T) {
+	d := newDatabase()
+	p := d.write(revocation.Row{Kind: revocation.All, Audience: "https://a"})
+	tail := start(t, d)
+	if _, err := tail.Point(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []revocation.Keys{
+		{ID: "j", GrantID: "g", Audience: "https://a", Scopes: []string{"openid"}},
+		{ID: "j", Audience: "https://a"},
+		{ID: "j", Audience: "https://a", Rev: p},
+		{ID: "j", GrantID: "g", Audience: "https://b", Scopes: []string{"https://a"}},
+		{ID: "j", GrantID: "g", Scopes: []string{"openid"}},
+	} {
+		q := tail.Query(k)
+		got, err := tail.Revoked(t.Context(), &q, nil)
+		if want := k.Audience == "https://a" && k.Rev < p; got != want || err != nil {
+			t.Errorf("%+v: revoked %t (%v), want %t", k, got, err, want)
+		}
+	}
+}
+
 // TestRevokedAllocatesNothing and takes no lock that a writer holds.
 func TestRevokedAllocatesNothing(t *testing.T) {
 	d := newDatabase()

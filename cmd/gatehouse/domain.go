@@ -30,7 +30,8 @@ const (
 )
 
 // ledgerRowLife is how long rows of the ledger live: the longest lifetime of an
-// access token, and a margin for clocks that differ (L12).
+// access token, and a margin for clocks that differ (L12). Those about keys live
+// longer (revocation.KeyLife).
 const ledgerRowLife = accounts.LongestAccessToken + 10*time.Minute
 
 // domain is storage and the services on it: what commands and the server share.
@@ -100,6 +101,11 @@ func openDomain(ctx context.Context, cfg *config.Config, log *slog.Logger, now f
 		return nil, err
 	}
 	if err := d.build(); err != nil {
+		d.close()
+		return nil, err
+	}
+	// A command may be what writes first after a backup was restored.
+	if err := d.recoverFromRedis(ctx); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -213,6 +219,7 @@ func (d *domain) build() error {
 	}
 	d.repair = &accounts.Repair{
 		Journal: journal, Head: d.db, Users: d.users, Sessions: d.sessions, Consents: d.consents, Clients: d.clients, Log: d.log,
+		Connections: &accounts.Connections{Journal: journal, Clients: d.db, Grants: d.db, Consents: d.db}, APIs: d.apis,
 		Compromise: func(ctx context.Context, actor audit.Actor, kid, reason string) error {
 			_, err := d.keeper.Compromise(ctx, actor, kid, reason)
 			if errors.Is(err, keys.ErrUnknownKey) { // it was made after what the database remembers

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -57,7 +54,7 @@ func (p *publisher) run() {
 		if h == nil {
 			continue
 		}
-		m := cache.Moved{Timeline: h.Timeline, Position: h.Position, Change: h.Change, Proof: proofOf(p.keyring, h.Timeline, h.Position)}
+		m := proven(p.keyring, *h)
 		// Publish bounds its own time.
 		if err := p.redis.Publish(context.Background(), m); err != nil {
 			p.log.Warn("other nodes were not told of a change, they look by themselves", "error", err)
@@ -69,17 +66,6 @@ func (p *publisher) run() {
 func (p *publisher) close() {
 	close(p.wake)
 	<-p.ended
-}
-
-const proofPurpose = "ledger position"
-
-// proofOf lets who finds a position in Redis believe that it was ours.
-func proofOf(keys *secret.Keyring, timeline string, position int64) string {
-	return base64.RawURLEncoding.EncodeToString(keys.MAC(proofPurpose, proven(timeline, position)...))
-}
-
-func proven(timeline string, position int64) [][]byte {
-	return [][]byte{[]byte(timeline), binary.BigEndian.AppendUint64(nil, uint64(position))}
 }
 
 // followRedis wakes the tail for each hint, until ctx ends.
@@ -94,35 +80,4 @@ func (d *domain) followRedis(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
-}
-
-// recoverFromRedis compares the ledger with what Redis remembers of it, before
-// anything is minted: a backup that was restored while no node ran is found by
-// nobody else (L8). A Redis that does not answer knows nothing.
-func (d *domain) recoverFromRedis(ctx context.Context) error {
-	if d.redis == nil {
-		return nil
-	}
-	m, ok, err := d.redis.Last(ctx)
-	if err != nil {
-		d.log.WarnContext(ctx, "Redis cannot be asked how far the ledger went", "error", err)
-		return nil
-	}
-	proof, err := base64.RawURLEncoding.DecodeString(m.Proof)
-	if !ok || err != nil || !d.keyring.Verify(proofPurpose, proof, proven(m.Timeline, m.Position)...) {
-		return nil
-	}
-	head, err := d.db.Head(ctx)
-	if err != nil {
-		return err
-	}
-	// Another timeline is another deployment that used this Redis, or this one
-	// before its database was made anew: then its tokens' revs mean nothing here.
-	if head.Timeline == m.Timeline && head.Position >= m.Position || head.Timeline != m.Timeline && head.Position > m.Position {
-		return nil
-	}
-	if err := d.repair.Apply(ctx, m.Position, nil); err != nil {
-		return fmt.Errorf("repair the ledger: %w", err)
-	}
-	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
 type serveCommand struct {
@@ -46,9 +47,6 @@ func (s *serveCommand) Run(c *call) error {
 		return err
 	case demo != "":
 		return errors.New(`this database holds the demo accounts of "gatehouse dev", whose password everybody knows: serve from another data folder or database`)
-	}
-	if err := d.recoverFromRedis(c.ctx); err != nil {
-		return err
 	}
 	if err := d.prepare(c.ctx); err != nil {
 		return err
@@ -137,7 +135,7 @@ func (a *app) clean(ctx context.Context) {
 			a.log.WarnContext(ctx, "cleaning", "error", err)
 		}
 		// As long as rows that they acknowledge, and longer than any follower is silent.
-		forgotten, err := a.db.CleanFollowers(ctx, a.now().Add(-ledgerRowLife-time.Hour).UnixMilli())
+		forgotten, err := a.db.CleanFollowers(ctx, a.now().Add(-max(ledgerRowLife, revocation.KeyLife)-time.Hour).UnixMilli())
 		if err != nil && ctx.Err() == nil {
 			a.log.WarnContext(ctx, "cleaning", "error", err)
 		}

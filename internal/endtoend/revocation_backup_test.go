@@ -2,6 +2,7 @@ package endtoend_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/testenv"
 	"github.com/gatehouse-id/gatehouse/resource"
 	"github.com/gatehouse-id/gatehouse/revocation"
+	"github.com/gatehouse-id/gatehouse/storage/sqldb"
 )
 
 // lossStage is a deployment with a person whose token a resource server accepts.
@@ -72,17 +74,15 @@ func (s *lossStage) repaired(position int64) {
 		if _, err := s.api.Verify(s.t.Context(), s.token.AccessToken); err == nil {
 			s.t.Fatal("the token lives again")
 		}
-		rows, err := db.After(s.t.Context(), position, 100)
-		if err != nil {
-			return false
-		}
-		for _, r := range rows {
-			if r.Kind == revocation.All {
-				return true
-			}
-		}
-		return false
+		return everyTokenRefreshes(s.t, db, position)
 	})
+}
+
+// everyTokenRefreshes reports whether there is a row of kind all above a position.
+func everyTokenRefreshes(t *testing.T, db *sqldb.DB, position int64) bool {
+	t.Helper()
+	rows, err := db.After(t.Context(), position, 100)
+	return err == nil && slices.ContainsFunc(rows, func(r revocation.Row) bool { return r.Kind == revocation.All })
 }
 
 // TestL8_BackupRestoredWhileStopped: the database comes back as it was before a ban.
@@ -92,9 +92,15 @@ func TestL8_BackupRestoredWhileStopped(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		redis func(t *testing.T) string
+		first func(s *lossStage, position int64) // what comes before the nodes
 	}{
-		{"Redis remembers", func(t *testing.T) string { return testenv.Redis(t) }},
-		{"a follower remembers", func(*testing.T) string { return "" }},
+		{"Redis remembers, a command asks it", func(t *testing.T) string { return testenv.Redis(t) }, func(s *lossStage, position int64) {
+			s.command(s.t, "client", "create", "--name", "Late", "--type", "machine")
+			if !everyTokenRefreshes(s.t, s.ledger(s.t), position) {
+				s.t.Fatal("the command has hidden that a backup was restored")
+			}
+		}},
+		{"a follower remembers", func(*testing.T) string { return "" }, func(*lossStage, int64) {}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			database := testenv.Postgres(t)
@@ -105,6 +111,7 @@ func TestL8_BackupRestoredWhileStopped(t *testing.T) {
 			position := s.ban()
 			s.stop(t)
 			testenv.RestorePostgres(t, database, backup)
+			test.first(s, position)
 			s.start(t)
 			s.repaired(position)
 			if !s.refused() {

@@ -119,7 +119,7 @@ func (l *Lists) make(ctx context.Context, number int64) (*document, error) {
 	if point.Confirmed.Before(at) {
 		at = point.Confirmed
 	}
-	list, err := l.read(ctx, number)
+	list, err := l.read(ctx, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -142,15 +142,16 @@ func (l *Lists) make(ctx context.Context, number int64) (*document, error) {
 // read sets the bit of each token that somebody may still take for a living one and
 // that the ledger has revoked. A token whose place was given after a page was read
 // stays 0 until the next time; it was given after the list's iat.
-func (l *Lists) read(ctx context.Context, number int64) (bits, error) {
+func (l *Lists) read(ctx context.Context, kept List) (bits, error) {
 	list := newBits()
 	now := l.Now().Add(-leeway).UnixMilli()
 	for from := int64(0); ; {
-		entries, err := l.Store.StatusEntries(ctx, number, from, now, pageSize)
+		entries, err := l.Store.StatusEntries(ctx, kept.Number, from, now, pageSize)
 		if err != nil {
 			return nil, fmt.Errorf("read a status list: %w", err)
 		}
 		for _, e := range entries {
+			e.Audience = kept.Audience
 			q := l.Ledger.Query(e.Keys)
 			dead, err := l.Ledger.Revoked(ctx, &q, func() revocation.Keys { return e.Keys })
 			if err != nil {

@@ -28,6 +28,7 @@ type Entry struct {
 // List is what is kept of a list.
 type List struct {
 	Number    int64
+	Audience  string // its tokens are for
 	Algorithm string // signs the list, as it signs the tokens in it
 }
 

@@ -86,7 +86,7 @@ func (f *fake) StatusList(_ context.Context, number int64) (List, error) {
 	if l == nil {
 		return List{}, accounts.ErrNotFound
 	}
-	return List{number, l.algorithm}, nil
+	return List{number, l.audience, l.algorithm}, nil
 }
 
 func (f *fake) StatusEntries(_ context.Context, number, from, now int64, limit int) ([]Entry, error) {
@@ -144,10 +144,13 @@ func (f *fake) advance(d time.Duration) {
 	f.now = f.now.Add(d)
 }
 
-func (f *fake) revoke(kind revocation.Kind, key string) {
+func (f *fake) revoke(kind revocation.Kind, key string) { f.add(revocation.Row{Kind: kind, Key: key}) }
+
+func (f *fake) add(row revocation.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.rows = append(f.rows, revocation.Row{Position: int64(len(f.rows)) + 100, Kind: kind, Key: key})
+	row.Position = int64(len(f.rows)) + 100
+	f.rows = append(f.rows, row)
 }
 
 // The signing keys.
@@ -335,10 +338,15 @@ func TestEveryKindSetsTheBit(t *testing.T) {
 			t.Errorf("after a row of kind %s: %t, the untouched %t", kind, list.bit(at), list.bit(untouched))
 		}
 	}
-	f.revoke(revocation.All, "")
+	f.add(revocation.Row{Kind: revocation.All, Audience: "https://other"})
+	f.advance(l.ttl() / 2)
+	if fetch(t, l, h, uri).bit(untouched) {
+		t.Error("after a row for all tokens for another API")
+	}
+	f.add(revocation.Row{Kind: revocation.All, Audience: "https://api"})
 	f.advance(l.ttl() / 2)
 	if list := fetch(t, l, h, uri); !list.bit(untouched) || list.bit(fresh) {
-		t.Errorf("after a row for all: %t, a token from after it %t", list.bit(untouched), list.bit(fresh))
+		t.Errorf("after a row for all tokens for the API: %t, a token from after it %t", list.bit(untouched), list.bit(fresh))
 	}
 	if _, other := place(t, l, f, keysOf(revocation.User)); other == index[revocation.User] {
 		t.Error("a place was given twice")

@@ -7,7 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
-// cause lets a node commit one of the causes of design section 3.
+// cause lets a node commit one of the causes of docs/revocation.md.
 func (w *world) cause() {
 	n := pick(w, w.nodes)
 	n.commit(func(t *tx) {

@@ -14,6 +14,7 @@ const (
 	stream        = prefix + "ledger"
 	streamVersion = "1"
 	streamLength  = 1000 // entries kept, about
+	streamPage    = 250  // entries read at once: each page has the time of an operation
 	// streamWait is how long one read waits, and so how long the end of following
 	// may take.
 	streamWait = time.Second
@@ -24,6 +25,9 @@ type Moved struct {
 	Timeline string
 	Position int64
 	Change   int64
+	// Chain is the hash of all that the ledger held then, as text; empty from a
+	// release that did not tell it.
+	Chain string
 	// Proof is the sender's own, so that who reads the stream after a loss of the
 	// database can believe it.
 	Proof string
@@ -36,7 +40,7 @@ func (r *Redis) Publish(ctx context.Context, m Moved) error {
 	ctx, cancel := r.within(ctx)
 	defer cancel()
 	err := r.client.XAdd(ctx, &redis.XAddArgs{Stream: stream, MaxLen: streamLength, Approx: true, Values: []any{
-		"v", streamVersion, "timeline", m.Timeline, "position", m.Position, "change", m.Change, "proof", m.Proof,
+		"v", streamVersion, "timeline", m.Timeline, "position", m.Position, "change", m.Change, "chain", m.Chain, "proof", m.Proof,
 	}}).Err()
 	if err != nil {
 		return fmt.Errorf("redis: publish where the ledger is: %w", err)
@@ -74,19 +78,33 @@ func (r *Redis) Follow(ctx context.Context, moved func(Moved)) error {
 	return nil
 }
 
-// Last returns the newest hint on the stream; false if there is none.
-func (r *Redis) Last(ctx context.Context) (Moved, bool, error) {
+// Remembered returns the hints that are still on the stream, newest first. With an
+// error it returns those that it has read before.
+func (r *Redis) Remembered(ctx context.Context) ([]Moved, error) {
+	var found []Moved
+	to := "+"
+	for range 2 * streamLength / streamPage {
+		messages, err := r.page(ctx, to)
+		if err != nil {
+			return found, fmt.Errorf("redis: where the ledger was: %w", err)
+		}
+		for _, message := range messages {
+			to = "(" + message.ID
+			if m, ok := parseMoved(message.Values); ok {
+				found = append(found, m)
+			}
+		}
+		if len(messages) < streamPage {
+			break
+		}
+	}
+	return found, nil
+}
+
+func (r *Redis) page(ctx context.Context, to string) ([]redis.XMessage, error) {
 	ctx, cancel := r.within(ctx)
 	defer cancel()
-	messages, err := r.client.XRevRangeN(ctx, stream, "+", "-", 1).Result()
-	if err != nil {
-		return Moved{}, false, fmt.Errorf("redis: where the ledger was: %w", err)
-	}
-	if len(messages) == 0 {
-		return Moved{}, false, nil
-	}
-	m, ok := parseMoved(messages[0].Values)
-	return m, ok, nil
+	return r.client.XRevRangeN(ctx, stream, to, "-", streamPage).Result()
 }
 
 // parseMoved reads an entry of our version; what others wrote is no hint.
@@ -98,5 +116,5 @@ func parseMoved(values map[string]any) (Moved, bool) {
 	position, err1 := strconv.ParseInt(text("position"), 10, 64)
 	change, err2 := strconv.ParseInt(text("change"), 10, 64)
 	ok := text("v") == streamVersion && errors.Join(err1, err2) == nil
-	return Moved{Timeline: text("timeline"), Position: position, Change: change, Proof: text("proof")}, ok
+	return Moved{Timeline: text("timeline"), Position: position, Change: change, Chain: text("chain"), Proof: text("proof")}, ok
 }

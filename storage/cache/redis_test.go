@@ -86,14 +86,14 @@ func TestRedisKeysArePrefixedAndExpire(t *testing.T) {
 func TestRedisStream(t *testing.T) {
 	ctx := context.Background()
 	r := openRedis(t, testenv.OwnRedis(t).URL)
-	if m, ok, err := r.Last(ctx); ok || err != nil {
-		t.Errorf("an empty stream: %+v, %v, %v", m, ok, err)
+	if list, err := r.Remembered(ctx); len(list) != 0 || err != nil {
+		t.Errorf("an empty stream: %+v, %v", list, err)
 	}
 	told := make(chan cache.Moved, 10)
 	following, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- r.Follow(following, func(m cache.Moved) { told <- m }) }()
-	want := cache.Moved{Timeline: "t1", Position: 7, Change: 3, Proof: "p"}
+	want := cache.Moved{Timeline: "t1", Position: 7, Change: 3, Chain: "c", Proof: "p"}
 	// Following begins some time after the call: hints from before are not told.
 	for got := false; !got; {
 		if err := r.Publish(ctx, want); err != nil {
@@ -108,13 +108,51 @@ func TestRedisStream(t *testing.T) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	m, ok, err := r.Last(ctx)
-	if diff := cmp.Diff(want, m); diff != "" || !ok || err != nil {
-		t.Errorf("last: %v, %v\n%s", ok, err, diff)
-	}
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("following ended with %v", err)
+	}
+}
+
+// TestRedisRemembers: a later hint hides no earlier one, however many there are, up to
+// what the stream keeps; what others wrote is left out.
+func TestRedisRemembers(t *testing.T) {
+	ctx := t.Context()
+	server := testenv.OwnRedis(t)
+	r := openRedis(t, server.URL)
+	opts, err := redis.ParseURL(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := redis.NewClient(opts)
+	defer plain.Close()
+	pipe := plain.Pipeline()
+	const n = 600
+	for i := range n {
+		pipe.XAdd(ctx, &redis.XAddArgs{Stream: "gatehouse:ledger", Values: []any{"v", "1", "timeline", "t", "position", i, "change", 0}})
+		if i%100 == 0 {
+			pipe.XAdd(ctx, &redis.XAddArgs{Stream: "gatehouse:ledger", Values: []any{"v", "0"}})
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Publish(ctx, cache.Moved{Timeline: "t", Position: 5}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := r.Remembered(ctx)
+	if err != nil || len(list) != n+1 || list[0].Position != 5 {
+		t.Fatalf("%d hints, %v", len(list), err)
+	}
+	for i, m := range list[1:] {
+		if m != (cache.Moved{Timeline: "t", Position: int64(n - 1 - i)}) {
+			t.Fatalf("hint %d: %+v", i, m)
+		}
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if list, err := r.Remembered(ended); err == nil {
+		t.Errorf("nobody was asked, and %d hints came", len(list))
 	}
 }
 
@@ -165,8 +203,8 @@ func TestRedisStreamOnCluster(t *testing.T) {
 	if err := r.Publish(context.Background(), cache.Moved{Position: 1}); err != nil {
 		t.Error(err)
 	}
-	if _, ok, err := r.Last(context.Background()); !ok || err != nil {
-		t.Errorf("last: %v, %v", ok, err)
+	if list, err := r.Remembered(context.Background()); len(list) != 1 || err != nil {
+		t.Errorf("remembered: %+v, %v", list, err)
 	}
 	if found := r.Check(context.Background()); found != nil {
 		t.Errorf("%+v", found)

@@ -25,7 +25,9 @@ var errBadEntry = errors.New("sqldb: not a row for the ledger")
 
 // queue is what a transaction will write to the ledger with its commit.
 type queue struct {
+	causes  causes
 	entries []revocation.Entry
+	events  []id.ID           // of each entry
 	seen    map[[3]string]int // kind, key, audience -> index in entries
 	stamps  []revocation.Stamp
 	change  bool  // bump the change counter
@@ -34,7 +36,8 @@ type queue struct {
 }
 
 // Append queues entries for the transaction in ctx. Entries that differ only in
-// reason and expiry become one. It takes no lock (L21).
+// reason and expiry become one. Their events in the audit log are those that the
+// transaction has written before. It takes no lock (L21).
 func (d *DB) Append(ctx context.Context, entries ...revocation.Entry) error {
 	t := d.txOf(ctx)
 	if t == nil || t.over {
@@ -45,7 +48,7 @@ func (d *DB) Append(ctx context.Context, entries ...revocation.Entry) error {
 			return err
 		}
 		if e.ExpiresAt == 0 {
-			e.ExpiresAt = d.rowEnd(d.now())
+			e.ExpiresAt = d.rowEnd(e.Kind, d.now())
 		}
 		t.queue.add(e)
 	}
@@ -53,7 +56,13 @@ func (d *DB) Append(ctx context.Context, entries ...revocation.Entry) error {
 }
 
 // rowEnd is when no token needs a row any more that was appended at a time (L12).
-func (d *DB) rowEnd(at int64) int64 { return at + d.opts.TokenLife.Milliseconds() }
+func (d *DB) rowEnd(kind revocation.Kind, at int64) int64 {
+	life := d.opts.TokenLife
+	if kind == revocation.Key {
+		life = max(life, revocation.KeyLife)
+	}
+	return at + life.Milliseconds()
+}
 
 func checkEntry(e revocation.Entry) error {
 	switch {
@@ -80,7 +89,7 @@ func (q *queue) add(e revocation.Entry) {
 		q.seen = make(map[[3]string]int)
 	}
 	q.seen[same] = len(q.entries)
-	q.entries = append(q.entries, e)
+	q.entries, q.events = append(q.entries, e), append(q.events, q.causes.of(e.Key))
 }
 
 // Stamp queues stamps for the transaction in ctx. A stamp on what does not exist

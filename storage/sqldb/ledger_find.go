@@ -16,8 +16,6 @@ const (
 
 	relayList     = `SELECT name, position FROM relays ORDER BY name`
 	writtenBefore = `SELECT EXISTS (SELECT 1 FROM revocations WHERE position > $1 AND at < $2)`
-
-	auditOf = `SELECT ` + auditColumns + ` FROM audit WHERE target_kind = $1 AND target_id = $2 AND at BETWEEN $3 AND $4 ORDER BY id`
 )
 
 // RowAt returns the ledger's row at a position, or accounts.ErrNotFound when it
@@ -80,14 +78,4 @@ func (d *DB) WrittenBefore(ctx context.Context, position, before int64) (bool, e
 		return false, fmt.Errorf("look for older rows of the ledger: %w", err)
 	}
 	return found, nil
-}
-
-// AuditOf returns the events about one target between two times, in Unix
-// milliseconds, oldest first.
-func (d *DB) AuditOf(ctx context.Context, kind, target string, from, to int64) ([]AuditEntry, error) {
-	entries, err := d.auditEntries(ctx, auditOf, kind, target, from, to)
-	if err != nil {
-		return nil, fmt.Errorf("read audit events: %w", err)
-	}
-	return entries, nil
 }

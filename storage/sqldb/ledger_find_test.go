@@ -127,30 +127,66 @@ func TestRelaysAreListed(t *testing.T) {
 	})
 }
 
-func TestAuditOfOneTarget(t *testing.T) {
+// TestCauseOf: a row keeps the event of its transaction that is about it, and else the
+// one that was written last before it; nothing else of the time counts.
+func TestCauseOf(t *testing.T) {
 	onBoth(t, func(t *testing.T, open opener) {
-		d, now := clocked(t, open)
-		write := func(at int64, action, kind, target string) {
-			*now = at
-			if err := d.WriteAudit(t.Context(), audit.Event{Action: action, TargetKind: kind, TargetID: target}); err != nil {
+		d := open(t)
+		in := func(steps ...func(ctx context.Context) error) {
+			t.Helper()
+			if err := d.InTx(t.Context(), func(ctx context.Context) error {
+				for _, step := range steps {
+					if err := step(ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		write(10, "early", "user", "ada")
-		write(20, "first", "user", "ada")
-		write(25, "of another", "user", "bob")
-		write(25, "of another kind", "client", "ada")
-		write(30, "second", "user", "ada")
-		write(31, "late", "user", "ada")
-		events, err := d.AuditOf(t.Context(), "user", "ada", 20, 30)
-		if err != nil {
-			t.Fatal(err)
+		event := func(action, target string, subs ...string) func(ctx context.Context) error {
+			return func(ctx context.Context) error {
+				return d.WriteAudit(ctx, audit.Event{
+					Actor: audit.Actor{Kind: audit.System, ID: "test"}, Action: action, TargetKind: "user", TargetID: target,
+					Details: map[string]any{"subs": subs},
+				})
+			}
 		}
+		row := func(kind revocation.Kind, keys ...string) func(ctx context.Context) error {
+			return func(ctx context.Context) error {
+				for _, key := range keys {
+					if err := d.Append(ctx, revocation.Entry{Kind: kind, Key: key, Reason: "test"}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
+		in(event("another deed", "ada"))
+		in(row(revocation.User, "ada")) // 1
+		in(event("ban", "ada"), row(revocation.User, "ada"))
+		in(event("password", "ada"), row(revocation.Session, "one", "two")) // 3, 4
+		in(event("some", "group", "ada"), event("others", "group", "bob"), row(revocation.Membership, "ada", "bob"))
+		in(event("first deed", "x"), row(revocation.Permission, "posts:add"), event("second deed", "y"), row(revocation.Client, "c"))
+		in(event("emergency", "z"), row(revocation.All, ""))
+		in(event("stamped", "bob"), func(ctx context.Context) error {
+			return d.Stamp(ctx, revocation.Stamp{Subject: revocation.UserValidFrom, ID: "bob"})
+		})
+		want := []string{"", "ban", "password", "password", "some", "others", "first deed", "second deed", "emergency", "stamped"}
 		var got []string
-		for _, e := range events {
-			got = append(got, e.Action)
+		for position := range len(want) {
+			events, err := d.CauseOf(t.Context(), int64(position+1))
+			if err != nil || len(events) > 1 {
+				t.Fatalf("%v, %v", events, err)
+			}
+			action := ""
+			if len(events) == 1 {
+				action = events[0].Action
+			}
+			got = append(got, action)
 		}
-		if diff := cmp.Diff([]string{"first", "second"}, got); diff != "" {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -25,7 +25,7 @@ WHERE position > $1 ORDER BY position LIMIT $2`
       (r.kind IN ('user', 'membership') AND r.key = $7)
       OR (r.kind = 'client' AND r.key = $8)
       OR (r.kind = 'permission' AND $5 <> '' AND r.key IN strings($9))
-      OR r.kind = 'all')))
+      OR (r.kind = 'all' AND (r.audience = '' OR r.audience = $10)))))
 ) OR EXISTS (
   SELECT 1 FROM revocations AS r WHERE r.position > $1
     AND r.kind NOT IN ('token', 'session', 'grant', 'user', 'membership', 'permission', 'client', 'key', 'all')
@@ -50,7 +50,7 @@ func (d *DB) Revoked(ctx context.Context, k revocation.Keys) (bool, error) {
 	var revoked bool
 	err := d.queryRow(
 		ctx, isRevoked,
-		[]any{k.Rev, keys, k.ID, k.SessionID, k.GrantID, k.KeyID, k.Subject, k.ClientID, k.Scopes},
+		[]any{k.Rev, keys, k.ID, k.SessionID, k.GrantID, k.KeyID, k.Subject, k.ClientID, k.Scopes, k.Audience},
 		&revoked,
 	)
 	if err != nil {

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 
@@ -13,13 +14,14 @@ import (
 type step struct {
 	sql      string
 	args     []any
-	advances bool // returns position, change and timeline
+	advances bool // returns what an advanced holds
 }
 
 // advanced is what the counter said after it was advanced.
 type advanced struct {
 	position, change int64
 	timeline         string // empty if the counter did not move
+	hash             []byte
 }
 
 // The counter comes before everything that needs its position, and nothing after
@@ -27,23 +29,23 @@ type advanced struct {
 const (
 	advanceHead = `UPDATE ledger_head
 SET position = CASE WHEN position < $1 THEN $1 ELSE position END + $2, change = change + $3, hash = sha256(hash || $4)
-WHERE id = 1 RETURNING position, change, timeline`
-	bumpChange = `UPDATE ledger_head SET change = change + 1 WHERE id = 1 RETURNING position, change, timeline`
+WHERE id = 1 RETURNING position, change, timeline, hash`
+	bumpChange = `UPDATE ledger_head SET change = change + 1 WHERE id = 1 RETURNING position, change, timeline, hash`
 	raiseFloor = `UPDATE ledger_head SET floor = $1 WHERE id = 1 AND floor < $1`
 
 	// The counter's hash, which the statement before has moved, goes to the last row.
 	// The others carry what is no hash: who knows one for such a place was told it by
 	// another history (L8).
-	appendRowsPostgres = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at, chain)
+	appendRowsPostgres = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at, chain, event)
 SELECT h.position - $1 + t.n, t.kind, t.key, t.audience, t.reason, CAST($2 AS bigint), t.expires_at,
-  CASE WHEN t.n = $1 THEN h.hash ELSE '\x00'::bytea END
-FROM ledger_head AS h, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
-  WITH ORDINALITY AS t (kind, key, audience, reason, expires_at, n)
+  CASE WHEN t.n = $1 THEN h.hash ELSE '\x00'::bytea END, t.event
+FROM ledger_head AS h, unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bytea[])
+  WITH ORDINALITY AS t (kind, key, audience, reason, expires_at, event, n)
 WHERE h.id = 1`
-	appendRowsSQLite = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at, chain)
+	appendRowsSQLite = `INSERT INTO revocations (position, kind, key, audience, reason, at, expires_at, chain, event)
 SELECT h.position - $1 + t.key + 1, json_extract(t.value, '$[0]'), json_extract(t.value, '$[1]'),
   json_extract(t.value, '$[2]'), json_extract(t.value, '$[3]'), $2, json_extract(t.value, '$[4]'),
-  CASE WHEN t.key + 1 = $1 THEN h.hash ELSE x'00' END
+  CASE WHEN t.key + 1 = $1 THEN h.hash ELSE x'00' END, unhex(json_extract(t.value, '$[5]'))
 FROM ledger_head AS h, json_each($3) AS t
 WHERE h.id = 1`
 )
@@ -94,7 +96,7 @@ func (q *queue) steps(d *DB) []step {
 	steps = append(
 		steps,
 		step{sql: advanceHead, args: []any{q.above, len(rows), change, chunkHash(rows)}, advances: true},
-		appendStep(d.dialect, rows),
+		appendStep(d.dialect, rows, q.rowEvents()),
 	)
 	return append(steps, stamps...)
 }
@@ -115,7 +117,7 @@ func (q *queue) rows(d *DB) []revocation.Row {
 	if len(q.entries) == 0 && len(q.stamps) > 0 {
 		// A stamp needs a position of its own; a session without a key is nobody's.
 		// It lives as long as others: to drop it raises the floor.
-		return []revocation.Row{{Kind: revocation.Session, Reason: "stamp", At: at, ExpiresAt: d.rowEnd(at)}}
+		return []revocation.Row{{Kind: revocation.Session, Reason: "stamp", At: at, ExpiresAt: d.rowEnd(revocation.Session, at)}}
 	}
 	rows := make([]revocation.Row, len(q.entries))
 	for i, e := range q.entries {
@@ -124,13 +126,31 @@ func (q *queue) rows(d *DB) []revocation.Row {
 	return rows
 }
 
+// rowEvents are the events of rows, nil for a row without one.
+func (q *queue) rowEvents() [][]byte {
+	events := q.events
+	if len(events) == 0 { // the row of a stamp
+		events = []id.ID{q.causes.last}
+	}
+	list := make([][]byte, len(events))
+	for i, e := range events {
+		if !e.IsZero() {
+			list[i] = slices.Clone(e[:])
+		}
+	}
+	return list
+}
+
 // appendStep takes a block of positions, whatever its size, in one statement.
-func appendStep(dialect Dialect, rows []revocation.Row) step {
+func appendStep(dialect Dialect, rows []revocation.Row, events [][]byte) step {
 	n, at := len(rows), rows[0].At
 	if dialect == SQLite {
-		table := make([][5]any, n)
+		table := make([][6]any, n)
 		for i, r := range rows {
-			table[i] = [5]any{r.Kind, r.Key, r.Audience, r.Reason, r.ExpiresAt}
+			table[i] = [6]any{r.Kind, r.Key, r.Audience, r.Reason, r.ExpiresAt}
+			if events[i] != nil {
+				table[i][5] = hex.EncodeToString(events[i])
+			}
 		}
 		text, _ := json.Marshal(table) // strings and numbers cannot fail
 		return step{sql: appendRowsSQLite, args: []any{n, at, string(text)}}
@@ -140,7 +160,7 @@ func appendStep(dialect Dialect, rows []revocation.Row) step {
 	for i, r := range rows {
 		kinds[i], keys[i], audiences[i], reasons[i], expiries[i] = string(r.Kind), r.Key, r.Audience, r.Reason, r.ExpiresAt
 	}
-	return step{sql: appendRowsPostgres, args: []any{n, at, kinds, keys, audiences, reasons, expiries}}
+	return step{sql: appendRowsPostgres, args: []any{n, at, kinds, keys, audiences, reasons, expiries, events}}
 }
 
 // stampSteps returns the locks and the updates of all stamps, at most one of

@@ -28,7 +28,7 @@ VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
 	insertStatusEntry = `INSERT INTO status_entries (place, jti, sid, gid, sub, client_id, kid, scopes, rev, expires_at)
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM status_lists WHERE number = $11`
 
-	statusListByNumber = `SELECT algorithm FROM status_lists WHERE number = $1`
+	statusListByNumber = `SELECT audience, algorithm FROM status_lists WHERE number = $1`
 	statusListNumbers  = `SELECT number FROM status_lists ORDER BY number LIMIT $1`
 	statusEntries      = `SELECT place, jti, sid, gid, sub, client_id, kid, scopes, rev, expires_at FROM status_entries
 WHERE place >= $1 AND place < $2 AND expires_at > $3 ORDER BY place LIMIT $4`
@@ -95,7 +95,7 @@ func (d *DB) InsertStatusEntry(ctx context.Context, e statuslist.Entry) error {
 // StatusList implements statuslist.Store.
 func (d *DB) StatusList(ctx context.Context, number int64) (statuslist.List, error) {
 	l := statuslist.List{Number: number}
-	if err := d.queryRow(ctx, statusListByNumber, []any{number}, &l.Algorithm); err != nil {
+	if err := d.queryRow(ctx, statusListByNumber, []any{number}, &l.Audience, &l.Algorithm); err != nil {
 		return l, fmt.Errorf("status list by number: %w", err)
 	}
 	return l, nil

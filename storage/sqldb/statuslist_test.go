@@ -58,7 +58,7 @@ func TestStatusIndexesAreTakenOnce(t *testing.T) {
 			t.Errorf("after a full list %+v", next)
 		}
 		found, err := d.StatusList(t.Context(), first.List)
-		if err != nil || found != (statuslist.List{Number: first.List, Algorithm: "ES256"}) {
+		if err != nil || found != (statuslist.List{Number: first.List, Audience: "https://a", Algorithm: "ES256"}) {
 			t.Errorf("%+v, %v", found, err)
 		}
 		if _, err := d.StatusList(t.Context(), 1); !errors.Is(err, accounts.ErrNotFound) {
