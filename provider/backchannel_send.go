@@ -36,6 +36,11 @@ type logoutToken struct {
 	SessionID string              `json:"sid,omitempty"`
 }
 
+// maxRefusedTries is how often a client is told that answers 400, within three
+// quarters of an hour. §2.8 has one answer for a token that is wrong and for a logout
+// that failed: the first stays so, the second may be a database that was restarted.
+const maxRefusedTries = 6
+
 const backchannelEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // BackchannelSender tells clients of the ends of sessions: it is the jobs.Handler of
@@ -64,7 +69,7 @@ func (b *BackchannelSender) Handle(ctx context.Context, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	return b.post(ctx, c.BackchannelLogoutURI, signed)
+	return b.post(ctx, c.BackchannelLogoutURI, signed, j.Attempts)
 }
 
 // receiver returns the client as it is registered now, or nil if there is nobody to
@@ -115,7 +120,7 @@ func (b *BackchannelSender) token(ctx context.Context, c *accounts.Client, f far
 
 // post sends the token (§2.5). What the client answers is never repeated: it could
 // be anything.
-func (b *BackchannelSender) post(ctx context.Context, uri, signed string) error {
+func (b *BackchannelSender) post(ctx context.Context, uri, signed string, attempt int) error {
 	form := url.Values{"logout_token": {signed}}.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, strings.NewReader(form))
 	if err != nil {
@@ -136,7 +141,7 @@ func (b *BackchannelSender) post(ctx context.Context, uri, signed string) error 
 		// §2.8 names 200, and 204 for frameworks that make it of an empty answer.
 		// Whoever answers another of this class has not failed either.
 		return nil
-	case resp.StatusCode == http.StatusBadRequest:
+	case resp.StatusCode == http.StatusBadRequest && attempt >= maxRefusedTries:
 		return fmt.Errorf("%w: the client refused the logout token (400)", jobs.ErrFinal)
 	}
 	return fmt.Errorf("the client answered %d", resp.StatusCode)

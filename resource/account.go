@@ -53,8 +53,8 @@ func newAccount(cfg Config) *account {
 type answerError struct {
 	what       string
 	status     int
-	code       string // OAuth error code, if the answer has one
-	retryAfter time.Duration
+	code       string        // OAuth error code, if the answer has one
+	retryAfter time.Duration // what it asked for, within a day
 }
 
 // Error says what was asked and what came.
@@ -70,7 +70,7 @@ func (e *answerError) Error() string {
 func refusal(what string, resp *http.Response) error {
 	e := &answerError{what: what, status: resp.StatusCode}
 	if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 16); err == nil {
-		e.retryAfter = min(time.Duration(seconds)*time.Second, slowRetry)
+		e.retryAfter = time.Duration(seconds) * time.Second
 	}
 	var body struct {
 		Error string `json:"error"`

@@ -14,8 +14,9 @@ import (
 func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, err error, n need) {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
-		refusal = &Error{Code: codeUnavailable, Status: http.StatusServiceUnavailable, cause: err}
+		refusal = &Error{Code: codeUnavailable, Status: http.StatusServiceUnavailable, cause: err, reason: ReasonUnavailable}
 	}
+	v.refused(refusal)
 	v.log.DebugContext(r.Context(), "resource: request refused",
 		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", refusal))
 	if refusal.Status == http.StatusServiceUnavailable {

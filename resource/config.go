@@ -18,6 +18,8 @@ const (
 	defaultLeeway      = 30 * time.Second
 	maxLeeway          = time.Minute
 
+	maxInstance     = 64
+	endingLetters   = 8 // of 5 bits
 	instanceLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_"
 )
 
@@ -53,8 +55,10 @@ type Config struct {
 	// MaxRows bounds the set of what was taken back, at up to 32 bytes each (for a
 	// moment twice that); default 20 million. With more the state is [Stale].
 	MaxRows int
-	// Instance tells replicas of this API apart in the issuer's reports: 1 to 64
-	// characters of letters, digits, dot, dash and underscore; default random.
+	// Instance is what this process is called where operators see who has applied a
+	// revocation, such as the host's name: 1 to 64 characters of letters, digits, dot,
+	// dash and underscore. A random ending makes it this Verifier's own, since one that
+	// has applied a row must not speak for another that has not. Default random.
 	Instance string
 	// Events are called as things happen; optional.
 	Events Events
@@ -97,6 +101,7 @@ func New(cfg Config) (*Verifier, error) {
 	if err := validate(cfg); err != nil {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
+	cfg.Instance = distinct(cfg.Instance)
 	v := &Verifier{
 		issuer:      cfg.Issuer,
 		audience:    cfg.Audience,
@@ -113,7 +118,7 @@ func New(cfg Config) (*Verifier, error) {
 		stale:       cfg.Stale,
 	}
 	if cfg.ClientID != "" {
-		v.feed = newFeed(cfg, v.streams)
+		v.feed = newFeed(cfg, v.streams, v.keys)
 		v.feed.start()
 	}
 	return v, nil
@@ -131,9 +136,6 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.Instance == "" {
-		cfg.Instance = rand.Text()
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -187,7 +189,7 @@ func validateFollowing(cfg Config) error {
 		return errors.New("stale: a policy needs the client's id and secret")
 	case cfg.MaxRows < 0:
 		return errors.New("maximal rows: must not be negative")
-	case len(cfg.Instance) > 64 || strings.ContainsFunc(cfg.Instance, outsideInstance):
+	case len(cfg.Instance) > maxInstance || strings.ContainsFunc(cfg.Instance, outsideInstance):
 		return errors.New("instance: must be up to 64 letters, digits, dots, dashes and underscores")
 	}
 	return nil
@@ -219,6 +221,16 @@ func isLoopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback()
+}
+
+// distinct returns a name that no other process has, beginning with the given one as
+// far as there is room.
+func distinct(name string) string {
+	if name == "" {
+		return rand.Text()
+	}
+	ending := strings.ToLower(rand.Text()[:endingLetters])
+	return name[:min(len(name), maxInstance-1-len(ending))] + "." + ending
 }
 
 func outsideInstance(r rune) bool { return !strings.ContainsRune(instanceLetters, r) }

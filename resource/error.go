@@ -87,11 +87,11 @@ func (e *Error) Is(target error) bool {
 }
 
 func noToken() error {
-	return &Error{Description: "an access token is needed in the Authorization header", Status: http.StatusUnauthorized}
+	return &Error{Description: "an access token is needed in the Authorization header", Status: http.StatusUnauthorized, reason: ReasonMissing}
 }
 
 func invalidRequest(description string) error {
-	return &Error{Code: codeInvalidRequest, Description: description, Status: http.StatusBadRequest}
+	return &Error{Code: codeInvalidRequest, Description: description, Status: http.StatusBadRequest, reason: ReasonMalformed}
 }
 
 func invalidToken(description string, cause error) error {
@@ -99,11 +99,17 @@ func invalidToken(description string, cause error) error {
 }
 
 func insufficientScope() error {
-	return &Error{Code: codeInsufficientScope, Description: "the access token lacks a permission", Status: http.StatusForbidden}
+	return &Error{
+		Code: codeInsufficientScope, Description: "the access token lacks a permission", Status: http.StatusForbidden,
+		reason: ReasonScope,
+	}
 }
 
 func insufficientAuthentication(description string) error {
-	return &Error{Code: codeInsufficientAuthentication, Description: description, Status: http.StatusUnauthorized}
+	return &Error{
+		Code: codeInsufficientAuthentication, Description: description, Status: http.StatusUnauthorized,
+		reason: ReasonAuthentication,
+	}
 }
 
 func unavailable(cause error) error {

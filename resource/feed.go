@@ -40,6 +40,7 @@ type feed struct {
 	account      *account
 	introspector *introspector
 	streams      *streams
+	keys         *keyCache
 	client       *http.Client // without a timeout
 	base         string       // what wire's paths are relative to
 	instance     string
@@ -70,12 +71,12 @@ type feed struct {
 	logged   string        // the last failure in the log
 }
 
-func newFeed(cfg Config, s *streams) *feed {
+func newFeed(cfg Config, s *streams, keys *keyCache) *feed {
 	a := newAccount(cfg)
 	endless := *a.client
 	endless.Timeout = 0
 	return &feed{
-		core: follow.New(cfg.MaxRows, cfg.Now), account: a, introspector: newIntrospector(a, cfg), streams: s,
+		core: follow.New(cfg.MaxRows, cfg.Now), account: a, introspector: newIntrospector(a, cfg), streams: s, keys: keys,
 		client: &endless, base: strings.TrimSuffix(cfg.Issuer, "/"), instance: cfg.Instance, maxRows: cfg.MaxRows,
 		now: cfg.Now, log: cfg.Logger, events: cfg.Events, state: Cold,
 		stopped: make(chan struct{}), ready: make(chan struct{}), applied: make(chan struct{}, 1),
@@ -196,7 +197,7 @@ func (f *feed) pause(err error, failures int) time.Duration {
 	least := f.retry
 	var refused *answerError
 	if errors.As(err, &refused) {
-		least = max(least, refused.retryAfter)
+		least = max(least, min(refused.retryAfter, slowRetry))
 	}
 	switch {
 	case hopeless(err):

@@ -46,6 +46,7 @@ type feedIssuer struct {
 	status   map[string]int // what a path answers instead
 	delay    time.Duration  // of introspection
 	active   bool
+	busy     int // reports are refused for so many seconds
 	counts
 	mangle    func(*wire.Frame)
 	mangleAll func(*wire.Snapshot)
@@ -341,7 +342,13 @@ func (f *feedIssuer) servePosition(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewDecoder(r.Body).Decode(&report); err != nil {
 		f.tb.Error(err)
 	}
-	f.do(func() { f.reports = append(f.reports, report) })
+	busy := 0
+	f.do(func() { f.reports, busy = append(f.reports, report), f.busy })
+	if busy > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(busy))
+		w.WriteHeader(http.StatusTooManyRequests)
+		return
+	}
 	fmt.Fprint(w, `{"report_after":5}`)
 }
 

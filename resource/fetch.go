@@ -17,6 +17,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/gatehouse-id/gatehouse/resource/wire"
 )
 
 const (
@@ -28,8 +30,8 @@ const (
 	maxAge     = time.Hour
 	defaultAge = 5 * time.Minute // when the answer says nothing
 	// keepFor is how long a set serves that could not be replaced. The ledger
-	// must keep the row of a compromised key longer than this (L1).
-	keepFor = 2 * time.Hour
+	// keeps the row of a compromised key longer than this (L1).
+	keepFor = wire.KeySetFor * time.Millisecond
 
 	// minRSABits is RFC 7518 §3.3's; go-jose refuses keys above 4096 bits.
 	minRSABits = 2048
@@ -45,9 +47,40 @@ type publicKey struct {
 type keySet struct {
 	keys      map[string]*publicKey // by key id
 	ignored   []error               // why the set's other keys are not used
+	gone      map[string]struct{}   // ids of keys that sets before it had
 	fetchedAt time.Time
 	refreshAt time.Time
 	deadAt    time.Time
+}
+
+// dueAt returns the set as one that is to be replaced from then on.
+func (s *keySet) dueAt(when time.Time) *keySet {
+	due := *s
+	if when.Before(due.refreshAt) {
+		due.refreshAt = when
+	}
+	return &due
+}
+
+// missing returns the ids that a set or those before it had, and that the next one
+// lacks.
+func missing(before, next *keySet) map[string]struct{} {
+	gone := map[string]struct{}{}
+	if before == nil {
+		return gone
+	}
+	note := func(id string) {
+		if _, there := next.keys[id]; !there && len(gone) < maxGone {
+			gone[id] = struct{}{}
+		}
+	}
+	for id := range before.keys {
+		note(id)
+	}
+	for id := range before.gone {
+		note(id)
+	}
+	return gone
 }
 
 // source is where the issuer publishes its keys. Only one fetch runs at a time.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-id/gatehouse/resource/wire"
 )
 
 // verifyAll verifies raw in n goroutines at once and returns their errors.
@@ -92,12 +94,14 @@ func TestRefreshInTheBackground(t *testing.T) {
 	wantFetches(t, issuer, 2)
 }
 
-func TestUnknownKeysAreFetchedOnceAMinute(t *testing.T) {
-	key, forged := newTestKey(t, "k1", "EdDSA"), newTestKey(t, "x", "EdDSA")
+// TestUnknownKeys: made-up keys make the issuer be asked rarely, and keep no good
+// token of a new key out: it is never called invalid, and passes after seconds.
+func TestUnknownKeys(t *testing.T) {
+	key, next, forged := newTestKey(t, "k1", "EdDSA"), newTestKey(t, "k2", "EdDSA"), newTestKey(t, "x", "EdDSA")
 	issuer := newTestIssuer(t, key)
 	issuer.header.Set("Cache-Control", "max-age=3600")
 	v, c := issuer.verifier(t)
-	flood := func() {
+	flood := func(want error) {
 		t.Helper()
 		errs := verifyAll(t.Context(), v, 64, func(i int) string {
 			k := forged
@@ -105,21 +109,72 @@ func TestUnknownKeysAreFetchedOnceAMinute(t *testing.T) {
 			return issuer.token(t, k, c.now(), nil)
 		})
 		for _, err := range errs {
-			if !errors.Is(err, ErrInvalidToken) {
-				t.Errorf("got %v, want an invalid token", err)
+			if !errors.Is(err, want) {
+				t.Errorf("got %v, want %v", err, want)
 			}
 		}
 	}
-	flood()
+	verify := func(k testKey) error {
+		_, err := v.Verify(t.Context(), issuer.token(t, k, c.now(), nil))
+		return err
+	}
+	flood(ErrInvalidToken)
 	wantFetches(t, issuer, 1) // the first one; it is young enough to know
+	c.advance(missInterval)
+	flood(ErrInvalidToken)
+	wantFetches(t, issuer, 2)
+
+	issuer.publish(next) // an emergency: it signs at once
 	for range 3 {
-		c.advance(10 * time.Second)
-		flood()
+		c.advance(2 * time.Second)
+		flood(ErrUnavailable)
+		if err := verify(next); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("a token of the new key: got %v, want 503", err)
+		}
 	}
 	wantFetches(t, issuer, 2)
-	c.advance(time.Minute)
-	flood()
+	c.advance(4 * time.Second)
+	if err := verify(next); err != nil {
+		t.Errorf("a token of the new key: %v", err)
+	}
 	wantFetches(t, issuer, 3)
+	// Whoever has a token of the key before is told so, however many they are.
+	c.advance(2 * time.Second)
+	if err := verify(key); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("a token of the key before: got %v, want an invalid token", err)
+	}
+	wantFetches(t, issuer, 3)
+}
+
+// TestKeyRowOutdatesTheKeys: once the ledger has taken a key back, the keys are
+// fetched anew for the next token, whatever strangers have asked for before.
+func TestKeyRowOutdatesTheKeys(t *testing.T) {
+	next, forged := newTestKey(t, "k2", "EdDSA"), newTestKey(t, "x", "EdDSA")
+	for name, lost := range map[string]bool{"by a frame": false, "by a snapshot": true} {
+		t.Run(name, func(t *testing.T) {
+			followed(t, nil, func(t *testing.T, f *feedIssuer, v *Verifier) {
+				wantVerify(t, v, f.access(nil), nil)
+				pass(missInterval)
+				wantVerify(t, v, f.token(t, forged, time.Now(), nil), ErrInvalidToken)
+				pass(2 * time.Second)
+				if lost {
+					f.do(func() { f.status[wire.PathStream] = http.StatusServiceUnavailable })
+					f.cut()
+				}
+				f.commit(wire.KindKey, "k1")
+				f.publish(next)
+				if lost {
+					f.do(func() { clear(f.status) })
+				}
+				pass(2 * time.Second)
+				wantVerify(t, v, f.token(t, next, time.Now(), map[string]any{"rev": int64(1000)}), nil)
+				wantVerify(t, v, f.access(nil), ErrInvalidToken)
+				if got := f.fetches.Load(); got != 3 {
+					t.Errorf("%d fetches of the keys, want 3", got)
+				}
+			})
+		})
+	}
 }
 
 func TestRotationAndRemoval(t *testing.T) {

@@ -95,7 +95,7 @@ func (v *Verifier) authenticate(r *http.Request) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := v.Verify(r.Context(), raw)
+	token, err := v.verify(r.Context(), raw) // refuse counts, whatever is refused
 	if err != nil {
 		return nil, err
 	}

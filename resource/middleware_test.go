@@ -253,3 +253,40 @@ func TestPrintable(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestRefusedIsCalledOnce for every refusal, of the middleware's and of Verify, with a
+// reason.
+func TestRefusedIsCalledOnce(t *testing.T) {
+	g := newGuarded(t)
+	var reasons []string
+	g.v.events.Refused = func(reason string) { reasons = append(reasons, reason) }
+	good := g.issuer.token(t, g.key, g.clock.now(), nil)
+	mux := http.NewServeMux()
+	mux.Handle("/two", g.v.RequireACR("aal2", 0)(g.handler))
+	mux.Handle("/nested", g.v.RequireLogin(g.v.RequireScope("posts:delete")(g.handler)))
+	mux.Handle("/", g.handler)
+	for _, c := range []struct{ path, authorization, want string }{
+		{"/login", "Bearer " + good, ""},
+		{"/login", "", ReasonMissing},
+		{"/login", "Bearer a b", ReasonMalformed},
+		{"/login", "Bearer a.b.c", ReasonInvalid},
+		{"/both", "Bearer " + good, ReasonScope},
+		{"/nested", "Bearer " + good, ReasonScope},
+		{"/two", "Bearer " + good, ReasonAuthentication},
+	} {
+		reasons = nil
+		r := httptest.NewRequest(http.MethodGet, c.path, nil)
+		if c.authorization != "" {
+			r.Header.Set("Authorization", c.authorization)
+		}
+		mux.ServeHTTP(httptest.NewRecorder(), r)
+		if got := strings.Join(reasons, " "); got != c.want {
+			t.Errorf("%s %.10q: %q, want %q", c.path, c.authorization, got, c.want)
+		}
+	}
+	reasons = nil
+	_, _ = g.v.Verify(t.Context(), "a.b.c")
+	if diff := cmp.Diff([]string{ReasonInvalid}, reasons); diff != "" {
+		t.Error(diff)
+	}
+}

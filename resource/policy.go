@@ -41,8 +41,14 @@ func (p Policy) String() string {
 }
 
 // Reasons that [Events.Refused] is called with. Those from ReasonToken to
-// ReasonInactive are what takes tokens back; their names are the ledger's.
+// ReasonInactive are what takes tokens back; their names are the ledger's. Those
+// before ReasonInvalid only the middleware finds: it alone knows the route.
 const (
+	ReasonMissing        = "missing"        // no token
+	ReasonMalformed      = "malformed"      // a request with two tokens, or with what is none
+	ReasonScope          = "scope"          // a good token without the route's permission
+	ReasonAuthentication = "authentication" // a good token of a sign-in that is not enough for the route
+
 	ReasonInvalid     = "invalid"     // a bad token
 	ReasonUnavailable = "unavailable" // keys or issuer out of reach
 	ReasonStale       = "stale"       // the policy Deny

@@ -179,9 +179,10 @@ func TestReports(t *testing.T) {
 		pass(20 * time.Second)
 		f.commit(wire.KindSession, "session")
 		synctest.Wait()
-		want := wire.Report{Instance: "one", Cursor: "one.101.0707", State: "fresh"}
-		if diff := cmp.Diff(want, f.seen().reports[len(f.seen().reports)-1]); diff != "" {
-			t.Errorf("report differs (-want +got):\n%s", diff)
+		got := f.seen().reports[len(f.seen().reports)-1]
+		want := wire.Report{Instance: got.Instance, Cursor: "one.101.0707", State: "fresh"}
+		if diff := cmp.Diff(want, got); diff != "" || !strings.HasPrefix(got.Instance, "one.") {
+			t.Errorf("report of %s differs (-want +got):\n%s", got.Instance, diff)
 		}
 		f.do(func() { f.reports = nil })
 		for range 60 {
@@ -195,6 +196,32 @@ func TestReports(t *testing.T) {
 		pass(time.Minute)
 		wantState(t, v, Fresh)
 	})
+}
+
+// TestReportsWaitAsAsked: who has too many instances is not asked by each of them
+// every few seconds.
+func TestReportsWaitAsAsked(t *testing.T) {
+	refuse := func(f *feedIssuer) { f.busy = 100 }
+	following(t, refuse, nil, func(t *testing.T, f *feedIssuer, v *Verifier) {
+		for range 5 * 60 {
+			f.commit(wire.KindSession, "session")
+			pass(time.Second)
+		}
+		if n := len(f.seen().reports); n < 3 || n > 4 {
+			t.Errorf("%d reports in five minutes, want one each 100 seconds", n)
+		}
+	})
+}
+
+// TestInstance: two processes of one name are two, and names may be long.
+func TestInstance(t *testing.T) {
+	for _, name := range []string{"", "web-1", strings.Repeat("a", maxInstance)} {
+		one, two := distinct(name), distinct(name)
+		kept := name[:min(len(name), maxInstance-1-endingLetters)]
+		if one == two || !strings.HasPrefix(one, kept) || len(one) > maxInstance || strings.ContainsFunc(one, outsideInstance) {
+			t.Errorf("%q became %q and %q", name, one, two)
+		}
+	}
 }
 
 func TestSizeAndLagAreTold(t *testing.T) {

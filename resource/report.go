@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -80,8 +81,17 @@ func (f *feed) report(ctx context.Context) (time.Duration, bool) {
 		return 0, false
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		// Who is told to wait would only be refused again.
+		var refused *answerError
+		asked := errors.As(refusal(wire.PathPosition, resp), &refused) && refused.retryAfter > 0
+		if !asked {
+			return 0, false
+		}
+		return min(max(refused.retryAfter, reportAfter), maxReportAfter), true
+	}
 	var answer wire.Reported
-	if resp.StatusCode != http.StatusOK || json.NewDecoder(io.LimitReader(resp.Body, 4<<10)).Decode(&answer) != nil {
+	if json.NewDecoder(io.LimitReader(resp.Body, 4<<10)).Decode(&answer) != nil {
 		return 0, false
 	}
 	seconds := min(max(answer.ReportAfter, 0), int64(maxReportAfter/time.Second))

@@ -37,7 +37,8 @@ type Events struct {
 	Lag func(time.Duration)
 	// Size is called with the set's size when it has changed.
 	Size func(rows, bytes int)
-	// Refused is called with one of the Reason constants for each token refused.
+	// Refused is called with one of the Reason constants for each refusal of the
+	// middleware and of [Verifier.Verify].
 	Refused func(reason string)
 	// Introspected is called with one of the Outcome constants.
 	Introspected func(outcome string)

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/resource/follow"
@@ -88,6 +89,9 @@ func (f *feed) take(event sse.Event) error {
 		now := f.now()
 		err := f.core.Frame(event.ID, frame, now)
 		f.fruitful = f.fruitful || err == nil
+		if slices.ContainsFunc(frame.Rows, func(r wire.Row) bool { return r.Kind == wire.KindKey }) {
+			f.keys.outdate()
+		}
 		f.arrived(now, len(frame.Rows) > 0)
 		if frame.Position > frame.Prev {
 			f.tell()
@@ -147,6 +151,9 @@ func (f *feed) snapshot(parent context.Context, token string) error {
 	}
 	now := f.now()
 	err = f.core.Load(s, rows, failure, requestedAt, now)
+	if slices.ContainsFunc(rows, func(r revset.Row) bool { return r.Kind == revset.Key }) {
+		f.keys.outdate()
+	}
 	f.arrived(now, true)
 	return err
 }

@@ -74,7 +74,7 @@ func explain(reason string, at int64) caep {
 func occurrences(r revocation.Row, owner string) []occurrence {
 	txn := strconv.FormatInt(r.Position, 10) + "." + strconv.FormatInt(r.At, 36)
 	body := explain(r.Reason, r.At)
-	one := occurrence{subject: Subject{Sub: r.Key}, txn: txn}
+	one := occurrence{subject: Subject{Sub: r.Key}, txn: txn, at: r.At}
 	add := func(list []occurrence, typ string, body any) []occurrence {
 		one.typ, one.body = typ, body
 		return append(list, one)
@@ -118,7 +118,7 @@ func password(body caep) caep {
 
 // occurrenceOf is what a signal tells.
 func occurrenceOf(s accounts.Signal, txn string) (occurrence, bool) {
-	o := occurrence{subject: Subject{Sub: s.Subject}, txn: txn}
+	o := occurrence{subject: Subject{Sub: s.Subject}, txn: txn, at: s.At}
 	switch s.Kind {
 	case accounts.SignalUnbanned:
 		o.typ, o.body = typeAccountEnabled, struct{}{}

@@ -19,7 +19,9 @@
 //     when the receiver acknowledges or refuses it; a stream that does not empty is
 //     paused, and says so, before it grows without end.
 //   - A stream, paused or not, holds 10,000 events and each of them for seven days.
-//   - One job at a time pushes a stream, so events arrive in their order.
+//   - One job at a time pushes a stream, so events arrive in their order. The end of a
+//     ban comes after the ban that it ends, and not at all once there is another; each
+//     token says when its event happened (toe).
 //   - The Authorization header of a receiver is kept sealed, shown to nobody, and
 //     forgotten when the address changes to which it belongs.
 //

@@ -49,6 +49,7 @@ type occurrence struct {
 	audience string // of the API, where no person is the subject
 	body     any    // the event itself, as JSON
 	txn      string // the same for all that one cause makes, and for nothing else
+	at       int64  // when it happened, Unix milliseconds
 }
 
 // caep is the body of CAEP's events (CAEP §2).
@@ -76,15 +77,18 @@ type updated struct {
 }
 
 // claims are those of a security event token (RFC 8417 §2.2). It has neither sub nor
-// exp, so that nobody takes it for another kind of token (SSF §4.1).
+// exp, so that nobody takes it for another kind of token (SSF §4.1). What happened
+// later may be put into a stream first, and a poll's answer has no order: HappenedAt
+// tells, also where the event itself has no member for it, as in RISC.
 type claims struct {
-	Issuer   string         `json:"iss"`
-	JTI      string         `json:"jti"`
-	IssuedAt int64          `json:"iat"`
-	Audience string         `json:"aud"`
-	Txn      string         `json:"txn"`
-	Subject  identifier     `json:"sub_id"`
-	Events   map[string]any `json:"events"`
+	Issuer     string         `json:"iss"`
+	JTI        string         `json:"jti"`
+	IssuedAt   int64          `json:"iat"`
+	HappenedAt int64          `json:"toe,omitempty"`
+	Audience   string         `json:"aud"`
+	Txn        string         `json:"txn"`
+	Subject    identifier     `json:"sub_id"`
+	Events     map[string]any `json:"events"`
 }
 
 // event makes what a stream tells of an occurrence.
@@ -93,22 +97,22 @@ func (t *Transmitter) event(s *Stream, o occurrence) (Event, error) {
 	if o.audience != "" {
 		subject = identifyAPI(o.audience)
 	}
-	return t.made(s, o.typ, subject, o.body, o.txn)
+	return t.made(s, o.typ, subject, o.body, o.txn, o.at)
 }
 
 // announce makes an event that tells of the stream itself.
 func (t *Transmitter) announce(s *Stream, typ string, body any) (Event, error) {
 	subject := identifier{Format: formatOpaque, ID: s.ID.String()}
-	return t.made(s, typ, subject, body, id.New().String())
+	return t.made(s, typ, subject, body, id.New().String(), 0)
 }
 
-func (t *Transmitter) made(s *Stream, typ string, subject identifier, body any, txn string) (Event, error) {
+func (t *Transmitter) made(s *Stream, typ string, subject identifier, body any, txn string, at int64) (Event, error) {
 	now := t.now()
 	e := Event{StreamID: s.ID, JTI: name(s.ID, txn, typ), ID: id.New(), CreatedAt: now}
 	var err error
 	e.Claims, err = json.Marshal(claims{
-		Issuer: t.Issuer.String(), JTI: e.JTI, IssuedAt: now / 1000, Audience: s.ClientID, Txn: txn,
-		Subject: subject, Events: map[string]any{typ: body},
+		Issuer: t.Issuer.String(), JTI: e.JTI, IssuedAt: now / 1000, HappenedAt: at / 1000,
+		Audience: s.ClientID, Txn: txn, Subject: subject, Events: map[string]any{typ: body},
 	})
 	if err != nil {
 		return Event{}, fmt.Errorf("encode security event: %w", err)

@@ -3,7 +3,9 @@ package signals
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/jobs"
@@ -49,8 +51,51 @@ func (t *Transmitter) tell(ctx context.Context, j jobs.Job) error {
 		if err != nil || len(streams) == 0 {
 			return err
 		}
+		if s.Kind == accounts.SignalUnbanned {
+			if stands, err := t.stands(ctx, s.Subject); err != nil || !stands {
+				return err
+			}
+		}
 		return t.distribute(ctx, streams, []occurrence{o})
 	})
+}
+
+// errRelayBehind has an unban told a little later.
+var errRelayBehind = errors.New("the ban is not told yet")
+
+// stands reports whether the end of a ban may be told now. Bans come through the
+// relay and their ends as jobs, and a receiver keeps the account as it was told last:
+// so an end that was overtaken by another ban is not told at all, and none before the
+// ban that it ends. The relay's cursor is held until the end is in the streams: a ban
+// that commits from now on is told after it.
+func (t *Transmitter) stands(ctx context.Context, subject string) (bool, error) {
+	passed, ok, err := t.Accounts.LockRelay(ctx, t.Relay)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		return false, errRelayBehind
+	}
+	u, err := t.Accounts.UserBySubject(ctx, subject)
+	switch {
+	case errors.Is(err, accounts.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("find the person: %w", err)
+	case !u.Active():
+		return false, nil
+	case passed < u.ValidFrom: // the position of the last row that ended all they had
+		return false, errRelayBehind
+	}
+	return true, nil
+}
+
+// signalBackoff is short at first: the relay is behind for a moment as a rule.
+func signalBackoff(attempt int) time.Duration {
+	if attempt <= 5 {
+		return time.Second
+	}
+	return jobs.Backoff(attempt - 5)
 }
 
 // handle is a function as a jobs.Handler.
@@ -62,7 +107,7 @@ func (h handle) Handle(ctx context.Context, j jobs.Job) error { return h(ctx, j)
 // Work is how our jobs are done, by kind.
 func (t *Transmitter) Work() map[string]jobs.Work {
 	return map[string]jobs.Work{
-		KindSignal: {Handler: handle(t.tell), Policy: jobs.Policy{GiveUpAfter: keepEvents}},
+		KindSignal: {Handler: handle(t.tell), Policy: jobs.Policy{GiveUpAfter: keepEvents, Backoff: signalBackoff}},
 		// A stream that cannot be reached is paused before its job is given up.
 		KindPush: {Handler: handle(t.push), Policy: jobs.Policy{Timeout: pushTimeout, GiveUpAfter: 2 * keepEvents, Backoff: backoff}},
 	}

@@ -3,6 +3,7 @@ package signals
 import (
 	"context"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
@@ -98,6 +99,15 @@ type SubjectStore interface {
 	ListedSubjects(ctx context.Context, subs []string) ([]Listed, error)
 	// SessionSubjects returns whose the sessions are, for those that exist.
 	SessionSubjects(ctx context.Context, sessions []id.ID) (map[id.ID]string, error)
+}
+
+// AccountStore says how a person stands, and how far the ledger was passed on to us.
+type AccountStore interface {
+	// UserBySubject returns accounts.ErrNotFound for who was deleted.
+	UserBySubject(ctx context.Context, subject string) (*accounts.User, error)
+	// LockRelay returns the cursor of our relay and keeps it to the transaction; false
+	// if it is being moved.
+	LockRelay(ctx context.Context, name string) (position int64, ok bool, err error)
 }
 
 // EventStore keeps what waits.

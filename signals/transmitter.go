@@ -57,6 +57,8 @@ type Transmitter struct {
 	Subjects   SubjectStore
 	Events     EventStore
 	Deliveries DeliveryStore
+	Accounts   AccountStore
+	Relay      string // the name of the relay whose sink this is
 	Tx         accounts.Tx
 	Audit      accounts.AuditWriter
 	Jobs       jobs.Enqueuer

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +32,10 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-const issuer = "https://id.example/auth"
+const (
+	issuer    = "https://id.example/auth"
+	relayName = "signals"
+)
 
 func operator() audit.Actor { return audit.Actor{Kind: audit.CommandLine, ID: "root"} }
 
@@ -50,7 +52,6 @@ type world struct {
 	mu    sync.Mutex
 	clock time.Time
 	queue []jobs.Job
-	told  int64 // position up to which the ledger was expanded
 
 	users    *accounts.Users
 	sessions *accounts.Sessions
@@ -71,6 +72,7 @@ func newWorldOn(t *testing.T, databaseURL string) *world {
 	t.Cleanup(db.Close)
 	_, err = db.Migrate(t.Context())
 	w.must(err)
+	w.must(db.EnsureRelay(t.Context(), relayName))
 	keyring, err := secret.NewKeyring(secret.Text(strings.Repeat("s", 40)))
 	w.must(err)
 	w.key, err = rsa.GenerateKey(rand.Reader, 2048)
@@ -80,7 +82,8 @@ func newWorldOn(t *testing.T, databaseURL string) *world {
 	at, err := url.Parse(issuer)
 	w.must(err)
 	w.tr = &signals.Transmitter{
-		Issuer: at, Authorizer: w, Signer: w, Streams: db, Subjects: db, Events: db, Deliveries: db, Tx: db, Audit: db,
+		Issuer: at, Authorizer: w, Signer: w, Streams: db, Subjects: db, Events: db, Deliveries: db,
+		Accounts: db, Relay: relayName, Tx: db, Audit: db,
 		Jobs: w, Keyring: keyring, Client: http.DefaultClient, AllowHTTP: true, Log: log, Now: w.now,
 	}
 	router := mux.NewRouter()
@@ -177,16 +180,10 @@ func (w *world) work() (failed []jobs.Job, errs []error) {
 	}
 }
 
-// relay does what package relay does: it hands the rows since the last time to the
-// transmitter, in a transaction. Then it does the jobs.
+// relay does what package relay does, and then the jobs.
 func (w *world) relay() {
 	w.t.Helper()
-	rows, err := w.db.After(w.t.Context(), w.told, 1000)
-	w.must(err)
-	w.expand(rows)
-	if len(rows) > 0 {
-		w.told = rows[len(rows)-1].Position
-	}
+	w.passOn()
 	if _, errs := w.work(); len(errs) > 0 {
 		w.t.Fatal(errs)
 	}
@@ -357,12 +354,13 @@ func (w *world) verify(token, audience string) set {
 	return s
 }
 
-// poll asks for all that waits, acknowledges it, and returns it sorted by type.
+// poll asks for all that waits, acknowledges it, and returns it in the order of the
+// stream: each answer has one, for the sets of an answer have none (RFC 8936 §2.3).
 func (w *world) poll(as, stream string) []set {
 	w.t.Helper()
 	var sets []set
 	for {
-		found, more := w.pollOnce(as, stream, `{"returnImmediately":true}`)
+		found, more := w.pollOnce(as, stream, `{"returnImmediately":true,"maxEvents":1}`)
 		for _, s := range found {
 			sets = append(sets, s)
 			w.pollOnce(as, stream, `{"maxEvents":0,"ack":["`+s.jti+`"]}`)
@@ -371,7 +369,6 @@ func (w *world) poll(as, stream string) []set {
 			break
 		}
 	}
-	slices.SortFunc(sets, func(a, b set) int { return strings.Compare(a.typ, b.typ) })
 	return sets
 }
 

@@ -11,20 +11,28 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/revocation"
+	"github.com/gatehouse-id/gatehouse/revocation/feed"
 )
 
 const (
-	// explainPatience is how long --explain waits for followers: they report some
-	// seconds after they have applied something.
-	explainPatience = 20 * time.Second
-	explainEvery    = 200 * time.Millisecond
+	// explainAtLeast is how long --explain waits for followers that are few.
+	explainAtLeast = 20 * time.Second
+	// writtenWithin is how long after a report it is known here, at most.
+	writtenWithin = 10 * time.Second
+	explainEvery  = 200 * time.Millisecond
 	// forgottenAfter is when a follower that has not reported counts as gone.
 	forgottenAfter = 10 * time.Minute
 )
 
 // receipts is the flag of commands that revoke something.
 type receipts struct {
-	Explain bool `help:"Wait until the resource servers have it, at most 20 seconds, and show who has."`
+	Explain bool `help:"Wait until the resource servers have reported that they have it, and show who has: at most 20 seconds, or longer if there are more than 500 of them (10,000: two minutes)."`
+}
+
+// patience is how long so many followers may take until each has reported what it
+// applied: the more they are, the rarer they report, with up to a quarter of jitter.
+func patience(followers int) time.Duration {
+	return max(explainAtLeast, feed.ReportAfter(followers)*5/4+writtenWithin)
 }
 
 // explanation is what is known of one revocation.
@@ -38,6 +46,10 @@ type explanation struct {
 	NeededTo  string        `json:"needed_until"`
 	Events    []causeAnswer `json:"events"`
 	Followers []receipt     `json:"followers"`
+	// ReportsWithin is in how many seconds from the writing all who are there report.
+	ReportsWithin int64 `json:"reports_within_s"`
+
+	writtenAt time.Time
 }
 
 // causeAnswer is an event of the audit log that belongs to the revocation.
@@ -67,6 +79,10 @@ type revokeExplain struct {
 	Grant    string `xor:"row" placeholder:"GID" help:"gid of tokens."`
 	User     string `xor:"row" placeholder:"U" help:"Username, verified mail address, or sub."`
 	Client   string `xor:"row" placeholder:"ID" help:"client_id."`
+
+	Permission string `xor:"row" placeholder:"NAME" help:"Permission that was taken from a group, or deleted."`
+	Key        string `xor:"row" placeholder:"KID" help:"kid of a signing key that was compromised."`
+	All        bool   `xor:"row" help:"The last time that every access token had to be refreshed."`
 }
 
 // Run tells what is known of the newest revocation that is asked for.
@@ -99,6 +115,12 @@ func (e *revokeExplain) find(ctx context.Context, d *domain) (revocation.Row, er
 		return d.db.NewestRow(ctx, revocation.Grant, e.Grant)
 	case e.Client != "":
 		return d.db.NewestRow(ctx, revocation.Client, e.Client)
+	case e.Permission != "":
+		return d.db.NewestRow(ctx, revocation.Permission, e.Permission)
+	case e.Key != "":
+		return d.db.NewestRow(ctx, revocation.Key, e.Key)
+	case e.All:
+		return d.db.NewestRow(ctx, revocation.All, "")
 	case e.User == "":
 		return revocation.Row{}, fmt.Errorf("%w: name the revocation, for example with --session", errNothingGiven)
 	}
@@ -122,22 +144,16 @@ func (d *domain) explain(ctx context.Context, row revocation.Row) (*explanation,
 	e := &explanation{
 		Position: row.Position, Kind: string(row.Kind), Key: row.Key, Audience: row.Audience, Reason: row.Reason,
 		WrittenAt: when(row.At), NeededTo: when(row.ExpiresAt), Events: []causeAnswer{}, Followers: []receipt{},
+		writtenAt: time.UnixMilli(row.At),
 	}
-	// The event has the time of its statement, the row that of the commit.
-	const apart = 2_000
-	kind := string(row.Kind)
-	if row.Kind == revocation.Membership {
-		kind = "user"
-	}
-	events, err := d.db.AuditOf(ctx, kind, row.Key, row.At-apart, row.At)
+	events, err := d.db.CauseOf(ctx, row.Position)
 	if err != nil {
 		return nil, err
 	}
 	for _, event := range events {
 		e.Events = append(e.Events, causeAnswer{At: when(event.At), Action: event.Action, Actor: actorName(event.Actor)})
 	}
-	e.Followers, err = d.receipts(ctx, row)
-	return e, err
+	return e, d.receipts(ctx, row, e)
 }
 
 func actorName(a audit.Actor) string {
@@ -148,16 +164,16 @@ func actorName(a audit.Actor) string {
 	return string(a.Kind) + " " + name
 }
 
-// receipts are those of the instances that the row concerns and that were heard of
+// receipts adds those of the instances that the row concerns and that were heard of
 // lately.
-func (d *domain) receipts(ctx context.Context, row revocation.Row) ([]receipt, error) {
+func (d *domain) receipts(ctx context.Context, row revocation.Row, e *explanation) error {
 	reported, err := d.db.ListFollowers(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	acknowledged, err := d.db.Acknowledged(ctx, row.Position)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	first := map[[2]string]int64{}
 	for _, a := range acknowledged {
@@ -165,7 +181,7 @@ func (d *domain) receipts(ctx context.Context, row revocation.Row) ([]receipt, e
 	}
 	now := d.now()
 	reported = heardOf(reported, now)
-	list := []receipt{}
+	e.ReportsWithin = int64(patience(len(reported)) / time.Second)
 	for _, f := range reported {
 		if row.Audience != "" && row.Audience != f.Audience {
 			continue
@@ -179,9 +195,9 @@ func (d *domain) receipts(ctx context.Context, row revocation.Row) ([]receipt, e
 		if at := first[[2]string{f.ClientID, f.Instance}]; at != 0 {
 			r.AcknowledgedAt, r.AfterMS = when(at), max(at-row.At, 0)
 		}
-		list = append(list, r)
+		e.Followers = append(e.Followers, r)
 	}
-	return list, nil
+	return nil
 }
 
 func (e *explanation) write(w io.Writer) {
@@ -207,6 +223,10 @@ func (e *explanation) write(w io.Writer) {
 	}
 	_, _ = fmt.Fprintln(w)
 	table(w, rows...)
+	if n := e.open(); n > 0 {
+		_, _ = fmt.Fprintf(w, "\n%d have not reported it yet. Who is there and not cut off does so until %s: gatehouse revoke explain --position %d\n",
+			n, when(e.deadline().UnixMilli()), e.Position)
+	}
 }
 
 // report answers for a revocation that was just made, after waiting for receipts
@@ -223,12 +243,13 @@ func (r receipts) report(ctx context.Context, c *call, d *domain, kind revocatio
 		return err
 	}
 	e, err := d.explain(ctx, row)
-	for end := d.now().Add(explainPatience); err == nil && e.open() && d.now().Before(end); e, err = d.explain(ctx, row) {
+	for err == nil && e.open() > 0 && d.now().Before(e.deadline()) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(explainEvery):
+		case <-time.After(explainEvery + time.Duration(len(e.Followers))*explainEvery/1000):
 		}
+		e, err = d.explain(ctx, row)
 	}
 	if err != nil {
 		return err
@@ -239,7 +260,18 @@ func (r receipts) report(ctx context.Context, c *call, d *domain, kind revocatio
 	})
 }
 
-// open reports whether somebody who is there has not acknowledged yet.
-func (e *explanation) open() bool {
-	return slices.ContainsFunc(e.Followers, func(r receipt) bool { return r.AcknowledgedAt == "" && r.State != stateSilent })
+// deadline is when whoever is there has reported.
+func (e *explanation) deadline() time.Time {
+	return e.writtenAt.Add(time.Duration(e.ReportsWithin) * time.Second)
+}
+
+// open counts those who are there and have not acknowledged yet.
+func (e *explanation) open() int {
+	n := 0
+	for _, r := range e.Followers {
+		if r.AcknowledgedAt == "" && r.State != stateSilent {
+			n++
+		}
+	}
+	return n
 }

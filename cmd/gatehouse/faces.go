@@ -55,7 +55,8 @@ func (d *domain) newFaces(protocol *provider.Provider, lists *statuslist.Lists, 
 		},
 		transmitter: &signals.Transmitter{
 			Issuer: d.cfg.Issuer, Authorizer: protocol, Signer: protocol,
-			Streams: d.db, Subjects: d.db, Events: d.db, Deliveries: d.db, Tx: d.db, Audit: d.db, Jobs: d.db,
+			Streams: d.db, Subjects: d.db, Events: d.db, Deliveries: d.db, Accounts: d.db, Relay: relaySignals,
+			Tx: d.db, Audit: d.db, Jobs: d.db,
 			Keyring: d.keyring, Client: client, AllowHTTP: d.cfg.OutboundPrivate, Log: d.log, Now: d.now,
 		},
 	}

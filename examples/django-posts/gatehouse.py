@@ -67,7 +67,8 @@ class Gatehouse:
         self.lock, self.keys_lock, self.running = threading.Lock(), threading.Lock(), False
         self.metadata: dict[str, Any] = {}
         self.keys: dict[str, tuple[str, Any]] = {}  # kid -> algorithm, key
-        self.keys_at = self.keys_tried = NEVER
+        self.gone: set[str] = set()  # kids of sets before
+        self.keys_at = self.keys_tried = self.keys_missed = NEVER
         self.access: tuple[str, float] = ("", 0.0)  # the feed's token, and until when
         self.answers: dict[bytes, tuple[bool, float]] = {}  # introspection
         self.ledger: Ledger | None = None
@@ -202,28 +203,43 @@ class Gatehouse:
                 headers = {**self.bearer(), "Content-Type": "application/json"}
                 answer = self.document(self.issuer.rstrip("/") + "/revocations/position", headers, json.dumps(body).encode())
                 self.report_after = min(max(answer["report_after"], 5), 3600)
+            except urllib.error.HTTPError as error:
+                error.close()
+                if (asked := error.headers.get("Retry-After", "")).isdecimal():
+                    self.report_after = min(max(int(asked), 5), 3600)
             except Exception as error:
                 log.debug("report: %s", error)
 
     # Deciding.
 
     def key(self, kid: str) -> tuple[str, Any]:
-        """Returns algorithm and key. A set serves five minutes, and two hours while no new one can be had."""
+        """Returns algorithm and key. A set serves two hours while no new one can be had."""
         now = time.monotonic()
-        if now - self.keys_at > (300 if kid in self.keys else 60) and now - self.keys_tried > 10:
+        if self.outdated(kid, now):
             with self.keys_lock:
-                if now - self.keys_tried > 10:  # nobody else has just done it
+                if self.outdated(kid, now):  # nobody else has just done it
                     self.keys_tried = now
                     try:
-                        self.keys, self.keys_at = read_keys(self.document(self.endpoint("jwks_uri"), {})), now
+                        keys = read_keys(self.document(self.endpoint("jwks_uri"), {}))
+                        self.gone = (self.gone | self.keys.keys()) - keys.keys()
+                        self.keys, self.keys_at = keys, now
                     except Exception as error:
                         self.metadata = {}
                         log.warning("keys: %s", error)
-        if now - self.keys_at > (7200 if kid in self.keys else 60):
+                    if kid not in self.keys:
+                        self.keys_missed = now
+        if now - self.keys_at > (7200 if kid in self.keys or kid in self.gone else 1):
+            # The key may be new: that the token is dead would be a guess.
             raise Refused(503, "temporarily_unavailable", "the issuer's keys cannot be had")
         if kid not in self.keys:
             raise Refused(401, "invalid_token", "the key is unknown")
         return self.keys[kid]
+
+    def outdated(self, kid: str, now: float) -> bool:
+        """Whether to ask for the keys: every five minutes, and for one that is not known, of made-up ones each ten seconds."""
+        if kid in self.keys:
+            return now - self.keys_at > 300 and now - self.keys_tried > 10
+        return now - self.keys_at > 1 and now - self.keys_missed > 10
 
     def verify(self, raw: str, stale: str = "introspect") -> Token:
         """Returns what the token says, or raises Refused. The ledger is asked each time."""

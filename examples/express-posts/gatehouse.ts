@@ -10,7 +10,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { NextFunction, Request, RequestHandler, Response as Answer } from 'express'
-import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose'
+import { createRemoteJWKSet, errors, jwksCache, jwtVerify, type ExportedJWKSCache, type JWKSCacheInput, type JWTVerifyGetKey } from 'jose'
 
 import { Late, leeway, Ledger, OutOfStep, tokenOf, whole, type Json, type Token } from './ledger.js'
 
@@ -39,7 +39,7 @@ class Refused extends Error {
 
 // Unexpected is an answer with another status than asked for.
 class Unexpected extends Error {
-  constructor(readonly status: number) {
+  constructor(readonly status: number, readonly retryAfter: number) {
     super(`the issuer answered ${status}`)
   }
 }
@@ -57,7 +57,10 @@ export class Gatehouse {
   #issuer: string // without a slash at its end
   #basic: string
   #metadata?: Promise<Json>
-  #keys?: JWTVerifyGetKey
+  #keys?: ReturnType<typeof createRemoteJWKSet>
+  #set: JWKSCacheInput = {} // what #keys has fetched, and when
+  #proven = new Set<string>() // ids of keys that were good once
+  #missed = -Infinity // when a key was asked for that is not there
   #access = { token: '', until: -Infinity } // for the feed
   #answers = new Map<string, { active: Promise<boolean>; at: number }>() // of introspection
   #ledger?: Ledger
@@ -88,7 +91,7 @@ export class Gatehouse {
     const response = await fetch(url, { ...init, redirect: 'manual' })
     if (response.status === 200) return response
     await response.body?.cancel()
-    throw new Unexpected(response.status)
+    throw new Unexpected(response.status, Number(response.headers.get('retry-after')) || 0)
   }
 
   async #document(url: string, init: RequestInit = {}, most = maxDocument): Promise<Json> {
@@ -219,8 +222,9 @@ export class Gatehouse {
         const body = JSON.stringify({ instance, cursor: this.#ledger.cursor, state, lag })
         const answer = await this.#document(this.#issuer + '/revocations/position', { method: 'POST', headers, body })
         after = Math.min(Math.max(whole(answer, 'report_after'), 5), 3600)
-      } catch {
+      } catch (error) {
         // The next one may do better.
+        if (error instanceof Unexpected && error.retryAfter > 0) after = Math.min(Math.max(error.retryAfter, 5), 3600)
       }
     }
   }
@@ -244,20 +248,37 @@ export class Gatehouse {
     try {
       if (raw.length > maxToken) throw new errors.JWTInvalid('too long')
       this.#keys ??= createRemoteJWKSet(new URL(await this.#endpoint('jwks_uri')), {
-        cooldownDuration: 60_000, cacheMaxAge: 300_000, timeoutDuration: 5000,
+        cooldownDuration: 1000, cacheMaxAge: 300_000, timeoutDuration: 5000, [jwksCache]: this.#set,
       })
-      const { payload, protectedHeader } = await jwtVerify(raw, this.#keys, {
+      const { payload, protectedHeader } = await jwtVerify(raw, this.#key, {
         algorithms, typ: 'at+jwt', issuer: this.#settings.issuer, audience: this.#settings.audience,
         clockTolerance: leeway, requiredClaims: ['iss', 'aud', 'sub', 'exp', 'iat', 'jti', 'client_id'],
       })
-      return checked(payload, protectedHeader.kid)
+      const token = checked(payload, protectedHeader.kid)
+      this.#proven.add(protectedHeader.kid!)
+      return token
     } catch (error) {
+      if (error instanceof Refused) throw error
       // What jose could not decide is no reason to send the app away for a new token.
       const undecided = !(error instanceof errors.JOSEError) || error instanceof errors.JWKSTimeout ||
         error instanceof errors.JWKSInvalid || error.code === 'ERR_JOSE_GENERIC'
       if (undecided) throw new Refused(503, 'temporarily_unavailable', "the issuer's keys cannot be had", { cause: error })
       throw new Refused(401, 'invalid_token', 'the access token is not valid', { cause: error })
     }
+  }
+
+  // #key finds a token's key. One that is not known may be new, and the issuer is
+  // asked, but for made-up ones only each ten seconds: what cannot be known until
+  // then is not called invalid, unless the key was there before.
+  #key: JWTVerifyGetKey = async (header, token) => {
+    const [keys, now] = [this.#keys!, clock.steady()]
+    const { jwks, uat = 0 } = this.#set as Partial<ExportedJWKSCache>
+    if (jwks && !keys.reloading && header.kid && !jwks.keys.some((key) => key.kid === header.kid)) {
+      if (now - this.#missed > 10_000) this.#missed = now
+      else if (this.#proven.has(header.kid)) throw new errors.JWKSNoMatchingKey()
+      else if (clock.wall() - uat > 1000) throw new Refused(503, 'temporarily_unavailable', "the issuer's keys cannot be had")
+    }
+    return keys(header, token)
   }
 
   // #active asks the issuer about a token; an answer counts for five seconds, and

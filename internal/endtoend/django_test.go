@@ -1,7 +1,9 @@
 package endtoend_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -25,6 +27,18 @@ func TestDjangoFollowsGatehouse(t *testing.T) { followsGatehouse(t, django) }
 func TestDjangoFollowsTheWire(t *testing.T) { followsTheWire(t, django) }
 
 func TestDjangoPassesTheVectors(t *testing.T) { passesTheVectors(t, django) }
+
+// TestDjangoFollowsAfterAFork: servers that load the application and then fork leave
+// each process to follow by itself, whatever its parent was doing at that moment.
+func TestDjangoFollowsAfterAFork(t *testing.T) {
+	f := feign(t)
+	cmd := exec.Command(findPython(t), filepath.Join("testdata", "forked.py"), django.folder(t))
+	cmd.Env = append(os.Environ(), "ISSUER="+f.url, "AUDIENCE="+f.audience, "API_CLIENT_ID="+f.api.ID,
+		"API_CLIENT_SECRET="+f.api.Secret, "PYTHONDONTWRITEBYTECODE=1")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
 
 // findPython returns a Python that has what the example needs. Debian's packages
 // belong to Debian's Python, which need not be the first in PATH.

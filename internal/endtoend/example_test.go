@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/resource/wire"
 )
 
 // example is a resource server in another language, in the folder examples.
@@ -69,14 +71,10 @@ func (e example) start(t *testing.T, issuer, audience string, c client) *example
 	return api
 }
 
-// await waits until something is so.
+// await waits until something is so, for as long as a slow machine may take.
 func (a *exampleAPI) await(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !so(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-	}
+	awaitWithin(t, patience, what, so)
 }
 
 // reply is what the example answers; its status is zero if it does not.
@@ -149,11 +147,12 @@ func (a *exampleAPI) isStale(t *testing.T, token string) {
 	})
 }
 
-// refuses waits until the example refuses a token, and says why.
+// refuses waits until the example refuses a token, within what a follower promises,
+// and says why.
 func (a *exampleAPI) refuses(t *testing.T, token string) string {
 	t.Helper()
 	var last reply
-	a.await(t, "the token is refused", func() bool {
+	awaitWithin(t, wire.FreshFor*time.Millisecond, "the token is refused", func() bool {
 		last = a.list(t, token)
 		return last.status == http.StatusUnauthorized
 	})

@@ -40,6 +40,5 @@
 // below the newest counts as up to 2^31 below it, which a refresh heals. Two rows
 // of one key are kept as one with the higher position and the later expiry.
 //
-// Source: ledger rules L1, L12 and L19 and design section 4, as told in
-// docs/revocation.md.
+// Source: rules L1, L12 and L19 of the ledger (docs/security.md), docs/revocation.md.
 package revset

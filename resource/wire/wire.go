@@ -55,6 +55,9 @@ const (
 	HeartbeatEvery = 2_000  // a stream without a frame for three of these is dead
 	FreshFor       = 10_000 // a follower is fresh while what it knows was confirmed this recently
 	ConfirmedFor   = 3_000  // a node sends no frame when its own head is older (L5)
+	// KeySetFor is how long a follower may use a key set that it cannot replace: the
+	// row about a key in wrong hands lives longer (L1).
+	KeySetFor = 7_200_000
 )
 
 // Kinds of rows. Any other kind makes a follower stale.

@@ -77,7 +77,7 @@ func (a *Audience) Concerns(r *revocation.Row) bool {
 			return false
 		}
 	case revocation.All:
-		return true
+		return r.Audience == "" || r.Audience == a.name
 	}
 	return r.Key != ""
 }

@@ -62,7 +62,7 @@ type Limits struct {
 	SnapshotQueue    int           // snapshots that wait for their turn, half of them of one client; 256
 	SnapshotWait     time.Duration // for how long; 5 s
 	SnapshotTime     time.Duration // in which a snapshot must be read; 5 min
-	Instances        int           // instances of one client that report; 1,000
+	Instances        int           // instances of one client that report; as many as StreamsPerClient
 	DrainFor         time.Duration // over which streams are ended at shutdown; 3 s
 	BlockedFor       time.Duration // how long a follower may refuse to read before it is dropped; 10 s
 }
@@ -84,7 +84,7 @@ func (l Limits) withDefaults() Limits {
 	number(&l.SnapshotQueue, 256)
 	span(&l.SnapshotWait, 5*time.Second)
 	span(&l.SnapshotTime, 5*time.Minute)
-	number(&l.Instances, 1000)
+	number(&l.Instances, l.StreamsPerClient)
 	span(&l.DrainFor, 3*time.Second)
 	span(&l.BlockedFor, 10*time.Second)
 	return l
@@ -108,6 +108,7 @@ type Handler struct {
 	turns   *turns
 	proofs  *proofs
 	reports *reports
+	crowded seldom
 }
 
 func (h *Handler) init() {

@@ -77,6 +77,10 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, f *Follower, re
 		State: report.State, Lag: report.Lag, ReportedAt: h.Now().UnixMilli(),
 	})
 	if !ok {
+		if h.crowded.now(h.Now()) {
+			h.Log.WarnContext(r.Context(), "more processes of an API report than are kept: the receipts of a revocation do not name all of them",
+				"client_id", f.ClientID, "kept", h.Limits.Instances)
+		}
 		w.Header().Set("Retry-After", "60")
 		refuse(w, r, http.StatusTooManyRequests, "temporarily_unavailable", "Too many instances of this client report")
 		return

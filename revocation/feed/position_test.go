@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -158,12 +159,40 @@ func TestReportsAreBounded(t *testing.T) {
 	if len(r.known) != 0 || r.count != 0 {
 		t.Errorf("still known: %v", r.known)
 	}
-	many := newReports(100_000)
-	for i := range 20_000 {
+	// Whoever may stream may report, at the pace that all of them together are asked for.
+	limits := Limits{}.withDefaults()
+	many := newReports(limits.Instances)
+	for i := range limits.StreamsPerClient {
 		after, ok := many.take(Applied{ClientID: "x", Instance: fmt.Sprint(i)})
 		if want := min(max(int64(i+1)/100, 5), 120); !ok || after != want {
 			t.Fatalf("%d followers report after %d s, want %d", i+1, after, want)
 		}
+	}
+	if _, ok := many.take(Applied{ClientID: "x", Instance: "one more"}); ok {
+		t.Error("there is no bound")
+	}
+	if slowest := ReportAfter(limits.Instances) * 5 / 4; instanceFor <= slowest {
+		t.Errorf("who reports every %s is displaced after %s", slowest, instanceFor)
+	}
+}
+
+// TestReportsBeyondTheBound: an instance too many is asked to wait, and an operator
+// told, once.
+func TestReportsBeyondTheBound(t *testing.T) {
+	var log strings.Builder
+	s := serve(t)
+	s.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s.reports.perClient = 1
+	cursor := s.take(t, "").Cursor
+	for i, want := range []int{200, 429, 429} {
+		text := body(t, wire.Report{Instance: fmt.Sprint(i), Cursor: cursor, State: "fresh"})
+		answer, _ := s.do(t, s.request(t, "POST", wire.PathPosition, text, "Content-Type", "application/json"))
+		if answer.StatusCode != want || (want == 429) != (answer.Header.Get("Retry-After") == "60") {
+			t.Errorf("%d: %d %v", i, answer.StatusCode, answer.Header)
+		}
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 {
+		t.Errorf("logged %d times: %s", n, log.String())
 	}
 }
 

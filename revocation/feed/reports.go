@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,8 +46,9 @@ const (
 	// knownFor is how long an instance counts that does not report.
 	knownFor = 10 * time.Minute
 	// instanceFor is how long an instance cannot be displaced by another of its
-	// client: who invents names must not fill the store.
-	instanceFor = 2 * time.Minute
+	// client: who invents names must not fill the store. It is longer than anybody
+	// who is there waits between reports.
+	instanceFor = 3 * time.Minute
 	// How long followers wait between reports, in seconds: the more there are, the
 	// longer.
 	minReportAfter = 5
@@ -154,6 +156,14 @@ func (s *reports) again(failed []Applied) {
 			delete(s.written, i)
 		}
 	}
+}
+
+// seldom lets something happen at most once a minute.
+type seldom struct{ next atomic.Int64 }
+
+func (s *seldom) now(now time.Time) bool {
+	next := s.next.Load()
+	return now.UnixNano() >= next && s.next.CompareAndSwap(next, now.Add(time.Minute).UnixNano())
 }
 
 // writeReports writes each second what was reported, until ctx ends, and then
