@@ -45,8 +45,8 @@ const (
 	reasonTokenRevoked      = "token-revoked"
 )
 
-// Journal is how a change is made: in one transaction, with one event in the
-// audit log, and with what it takes away written to the ledger at the end.
+// Journal is how a change is made: in one transaction, with an event in the audit
+// log (several if one cannot name all whom it concerns), and with what it takes away written to the ledger at the end.
 type Journal struct {
 	Tx     Tx
 	Audit  AuditWriter
@@ -67,10 +67,13 @@ type effect struct {
 	details map[string]any
 	// before and after are what changed about the target; see effect.changed.
 	before, after map[string]any
-	rows          []revocation.Entry
-	stamps        []revocation.Stamp
-	signals       []Signal
-	mails         []Mail
+	// also are more events of the same change, where one would have to name too many.
+	// Of them nothing but the event counts.
+	also    []*effect
+	rows    []revocation.Entry
+	stamps  []revocation.Stamp
+	signals []Signal
+	mails   []Mail
 }
 
 // errNoActor is a mistake of the caller: a change that nobody made.
@@ -88,12 +91,14 @@ func (j *Journal) record(ctx context.Context, actor audit.Actor, f func(ctx cont
 		if err != nil || e == nil {
 			return err
 		}
-		err = j.Audit.WriteAudit(ctx, audit.Event{
-			Actor: actor, Action: e.action, TargetKind: e.kind, TargetID: e.target, Details: e.details,
-			Before: e.before, After: e.after,
-		})
-		if err != nil {
-			return fmt.Errorf("write audit event %s: %w", e.action, err)
+		for _, told := range append([]*effect{e}, e.also...) {
+			err := j.Audit.WriteAudit(ctx, audit.Event{
+				Actor: actor, Action: told.action, TargetKind: told.kind, TargetID: told.target, Details: told.details,
+				Before: told.before, After: told.after,
+			})
+			if err != nil {
+				return fmt.Errorf("write audit event %s: %w", told.action, err)
+			}
 		}
 		if err := j.signal(ctx, e.signals); err != nil {
 			return fmt.Errorf("signal %s: %w", e.action, err)

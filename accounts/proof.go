@@ -98,6 +98,13 @@ type ProofStore interface {
 	// address and user void, without their data. Of several at once exactly one is
 	// left.
 	InsertProof(ctx context.Context, p *Proof) error
+	// OpenProof returns the proof of a purpose and an address, without a user, that was
+	// neither spent nor replaced, also when its time has passed; ErrNotFound if there is
+	// none.
+	OpenProof(ctx context.Context, purpose Purpose, emailKey string) (*Proof, error)
+	// OpenProofs returns the proofs of a purpose that can still be spent, in the order of
+	// the keys of their addresses and after one of them.
+	OpenProofs(ctx context.Context, purpose Purpose, after string, limit int, now int64) ([]Proof, error)
 	// ProofByID returns a proof, good or not, or ErrNotFound.
 	ProofByID(ctx context.Context, proofID id.ID) (*Proof, error)
 	// TryProof counts a try in one statement, and returns how many there were with
@@ -142,7 +149,7 @@ type Entry struct {
 
 // proofData travels with a proof, sealed.
 type proofData struct {
-	Subject  string      `json:"sub,omitempty"`
+	Subject  string      `json:"sub,omitempty"` // of the user, or that an invited person is to have
 	Username string      `json:"username,omitempty"`
 	Email    string      `json:"email,omitempty"`
 	Name     string      `json:"name,omitempty"`
@@ -150,6 +157,7 @@ type proofData struct {
 	Flow     string      `json:"flow,omitempty"`
 	Groups   []string    `json:"groups,omitempty"`
 	Inviter  audit.Actor `json:"inviter,omitzero"`
+	Scope    []string    `json:"scope,omitempty"` // of the inviter's access token
 }
 
 // order is a proof to be made, and the mail about it.
@@ -162,6 +170,8 @@ type order struct {
 	life     time.Duration
 	data     proofData
 	binding  []byte // nil: of the user, or of nothing that changes
+	// told is what the event says besides the purpose.
+	told map[string]any
 }
 
 // actorOf is a person as the one who does something.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"time"
 
@@ -109,7 +110,8 @@ func (p *Proofs) issue(ctx context.Context, actor audit.Actor, action string, o 
 		if err := p.Store.InsertProof(ctx, m.Proof); err != nil {
 			return nil, fmt.Errorf("keep proof: %w", err)
 		}
-		e := &effect{action: action, kind: "user", details: map[string]any{"purpose": string(o.purpose)}}
+		e := &effect{action: action, kind: "user", target: o.data.Subject, details: map[string]any{"purpose": string(o.purpose)}}
+		maps.Copy(e.details, o.told)
 		if o.user != nil {
 			e.target = o.user.Subject
 		}

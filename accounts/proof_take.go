@@ -130,15 +130,23 @@ func (p *Proofs) find(ctx context.Context, purpose Purpose, proofID id.ID, brows
 		return nil, ErrProofVoid
 	}
 	h := &held{Proof: found}
-	text, err := p.Keys.Open(keyProofData, found.Data, sealedTo(found))
-	if err != nil {
-		return nil, ErrProofVoid // the secret was changed since, and the old one is gone
-	}
-	if err := json.Unmarshal(text, &h.data); err != nil {
-		return nil, fmt.Errorf("proof: %w", err)
+	if h.data, err = p.opened(found); err != nil {
+		return nil, err
 	}
 	h.here = browser != "" && p.Keys.Verify(keyProofBrowser, found.BrowserHash, found.ID[:], []byte(browser))
 	return h, nil
+}
+
+// opened is what travels with a proof. Errors: ErrProofVoid.
+func (p *Proofs) opened(found *Proof) (data proofData, err error) {
+	text, err := p.Keys.Open(keyProofData, found.Data, sealedTo(found))
+	if err != nil {
+		return data, ErrProofVoid // the secret was changed since, and the old one is gone
+	}
+	if err := json.Unmarshal(text, &data); err != nil {
+		return data, fmt.Errorf("proof: %w", err)
+	}
+	return data, nil
 }
 
 // spend spends a proof in the transaction of what it is for. The user is the

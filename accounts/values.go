@@ -6,6 +6,8 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+
+	"github.com/gatehouse-id/gatehouse/internal/audit"
 )
 
 // values are what an object is set to, by name, as the audit log tells it. What is
@@ -46,6 +48,24 @@ func (e *effect) changed(before, after values) *effect {
 		}
 	}
 	return e
+}
+
+// inEvents makes the events that name people, as many in each as one tells.
+func inEvents(subs []string, event func(some []string) *effect) []*effect {
+	var events []*effect
+	for some := range slices.Chunk(subs, audit.MaxListed) {
+		events = append(events, event(some))
+	}
+	return events
+}
+
+// together makes one change of events; nil of none.
+func together(events []*effect) *effect {
+	if len(events) == 0 {
+		return nil
+	}
+	events[0].also = events[1:]
+	return events[0]
 }
 
 // userValues are those of a person.

@@ -29,7 +29,7 @@ func plainEvents() map[string]string {
 		"user.sign_out_everywhere": ends, "session.end": ends, "session.sign_out": ends, "session.end_others": ends, "grant.revoke": ends,
 		"token.revoke": ends, "token.revoke_all": ends, "client.disconnect": ends, "client.revoke": ends, "client.secret.end": ends,
 		"user.email.change.ask": asks, "user.email.verify.ask": asks, "user.mail_code.ask": asks, "user.password.reset.ask": asks,
-		"user.sign_up.ask": asks, "user.invite": asks, "user.sign_in_link.make": made,
+		"user.sign_up.ask": asks, "user.invite": asks, "user.invite.withdraw": ends, "user.sign_in_link.make": made,
 		"user.mail_code.use": uses, "user.password.reset.code": uses, "user.recovery_code.use": uses, "user.sign_in_link.use": uses,
 		"user.sign_in": made, "user.sign_in.first_factor": made, "user.sign_in.refuse": "nothing changes", "user.passkey.regress": "nothing changes",
 		"user.export": "nothing changes", "user.import": made, "ledger.repair": ends, "user.recovery_codes.renew": "what changes is secret",

@@ -6,9 +6,11 @@
 // nothing here is part of that transaction.
 //
 // Invariants:
-//   - A row is chained exactly once, in the order in which the sealer sees it, which
-//     is an order of commits: whatever commits late is chained late, never missed.
-//     The table of rows that wait is filled by the row's own transaction.
+//   - A row is chained exactly once. What a later step of the sealer finds comes
+//     later, so that the order of steps is one of commits; within a step it is that of
+//     ids, which is that of the clocks of the nodes that wrote. Whatever commits late
+//     is chained late, never missed. The table of rows that wait is filled by the
+//     row's own transaction. A step comes every 400 ms and takes all that waits.
 //   - hash(n) = SHA-256(hash(n-1), n, everything public of row n, and commitments to
 //     what is personal in it). The newest hash is authenticated under the secret
 //     with each batch, and the sealer extends no chain whose head is not: who can
@@ -20,7 +22,9 @@
 //     without the salt. It happens when the deletion of the person is chained, and to
 //     rows that are chained after it: no row escapes between two transactions.
 //   - What leaves by age leaves from the beginning, and an authenticated anchor says
-//     where the chain now begins.
+//     where the chain now begins. Each batch that leaves is told of in its transaction.
+//   - What an event is found by besides its actor, its target, its request and its
+//     session is kept apart, for the search alone, and is no part of the chain.
 //
 // What the chain cannot prove: an event that somebody wrote into the database
 // before it was sealed, and that the end was cut off if the database was put back

@@ -25,9 +25,10 @@ const (
 
 const (
 	saltSize = 16
-	// maxText and maxItems bound what an event tells of one value.
+	// maxText and maxItems bound what an event tells of one value. Whoever changes more
+	// people than that at once writes several events (audit.MaxListed).
 	maxText  = 500 // characters
-	maxItems = 100
+	maxItems = audit.MaxListed
 )
 
 // detailVia is the name in the details of the app through which somebody acted: there
@@ -57,6 +58,9 @@ type Record struct {
 	Salt                          []byte
 	ErasedAt                      int64 // Unix milliseconds
 	Seq                           int64 // zero while it waits
+	// Concerns are the ids by which a search finds it besides its actor, its target and
+	// its request. They are no part of what is chained, and set in new rows alone.
+	Concerns []string
 }
 
 // NewRecord makes the row of an event: long texts are cut, what is personal is put
@@ -65,6 +69,7 @@ func NewRecord(eventID id.ID, at int64, e audit.Event, from audit.Origin) (*Reco
 	r := &Record{
 		ID: eventID, At: at, ActorKind: e.Actor.Kind, ActorID: e.Actor.ID, ActorName: e.Actor.Name, Action: e.Action,
 		TargetKind: e.TargetKind, TargetID: e.TargetID, RequestID: from.RequestID, Address: from.Address, Session: from.Session,
+		Concerns: concerns(e, from),
 	}
 	details, err := plain(e.Details)
 	if err != nil {

@@ -79,7 +79,7 @@ func (r *Retention) Run(ctx context.Context) error {
 func (r *Retention) Cut(ctx context.Context) (int, error) {
 	cut := 0
 	for {
-		n, err := r.step(ctx, cut)
+		n, err := r.step(ctx)
 		if errors.Is(err, errElsewhere) {
 			return cut, nil
 		}
@@ -90,8 +90,9 @@ func (r *Retention) Cut(ctx context.Context) (int, error) {
 	}
 }
 
-// step cuts one batch. The last one of a run writes the event.
-func (r *Retention) step(ctx context.Context, before int) (n int, err error) {
+// step cuts one batch, and writes the event that tells of it with it: the run may end
+// before its next batch.
+func (r *Retention) step(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sealTimeout)
 	defer cancel()
 	err = r.Store.InTx(ctx, func(ctx context.Context) error {
@@ -109,18 +110,16 @@ func (r *Retention) step(ctx context.Context, before int) (n int, err error) {
 		if err != nil {
 			return err
 		}
-		if n = len(c.IDs); n > 0 {
-			c.MAC = c.Through.mac(r.Keyring, macAnchor)
-			if err := r.Store.CutAudit(ctx, c); err != nil {
-				return err
-			}
-		}
-		if n == cutBatch || before+n == 0 {
+		if n = len(c.IDs); n == 0 {
 			return nil
+		}
+		c.MAC = c.Through.mac(r.Keyring, macAnchor)
+		if err := r.Store.CutAudit(ctx, c); err != nil {
+			return err
 		}
 		return r.Store.WriteAudit(ctx, audit.Event{
 			Actor: audit.Actor{Kind: audit.System, ID: "retention"}, Action: ActionCut, TargetKind: "audit",
-			Details: map[string]any{"events": before + n, "through": c.Through.Seq},
+			Details: map[string]any{"events": n, "through": c.Through.Seq},
 		})
 	})
 	if err != nil {

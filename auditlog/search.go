@@ -34,7 +34,9 @@ type Query struct {
 	// Since and Until bound the time in Unix milliseconds: Since is the first that
 	// counts, Until the first that no longer does. Zero means no bound.
 	Since, Until int64
-	// Text is an id in any place: of the event, its actor, its target, its request.
+	// Text is an id in any place: of the event, its actor, its target, its request, the
+	// session in which a person acted, or whom and what else the event concerns: people
+	// whom it names, an app that it names or by whose token somebody acted, groups.
 	Text string
 }
 
@@ -61,12 +63,14 @@ const (
 	ByTarget
 	ByRequest
 	ByAction
+	BySession
+	ByConcern
 )
 
 // Walk asks for rows along one index, newest first, that also match the query.
 type Walk struct {
 	By        By
-	Kind, Key string // of the actor or target; Key alone for requests and actions
+	Kind, Key string // of the actor or target; Key alone along the other indexes
 	Match     Query
 	From      id.ID // the oldest that counts; zero for all
 	Before    id.ID // newer ones do not count, nor does this one; zero for all
@@ -201,7 +205,10 @@ func (l *Log) walks(ctx context.Context, q Query) ([]Walk, error) {
 		return ofTarget(kinds, q.TargetID), nil
 	case q.Text != "":
 		walks = append(ofTarget(kinds, q.Text), ofActor(q.Text)...)
-		return append(walks, Walk{By: ByRequest, Key: q.Text}), nil
+		for _, by := range []By{ByRequest, BySession, ByConcern} {
+			walks = append(walks, Walk{By: by, Key: q.Text})
+		}
+		return walks, nil
 	}
 	for _, action := range actions {
 		if strings.HasPrefix(action, q.Action) {

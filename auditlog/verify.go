@@ -132,7 +132,7 @@ func (v *Verifier) links(ctx context.Context, from Point, ends *Ends, noted *Poi
 		}
 		if len(page) == 0 {
 			report.Bad = &Finding{Seq: from.Seq + 1, Text: "rows were cut out from here to the end"}
-			return nil
+			return v.cutMeanwhile(ctx, from)
 		}
 		gone, err := goneIn(ctx, v.Store, page)
 		if err != nil {
@@ -146,13 +146,13 @@ func (v *Verifier) links(ctx context.Context, from Point, ends *Ends, noted *Poi
 			if trusting {
 				trusting = false
 				if report.Bad = meets(l, noted); report.Bad != nil {
-					return nil
+					return v.cutMeanwhile(ctx, from)
 				}
 				from = *noted
 				continue
 			}
 			if report.Bad = fits(l, from, gone); report.Bad != nil {
-				return v.cutMeanwhile(ctx, from, report)
+				return v.cutMeanwhile(ctx, from)
 			}
 			from = Point{Seq: l.Seq, Hash: l.Hash}
 			report.Verified++
@@ -166,7 +166,7 @@ func (v *Verifier) links(ctx context.Context, from Point, ends *Ends, noted *Poi
 
 // cutMeanwhile takes a finding back, and says so, if the row has left by age while we
 // were on the way to it.
-func (v *Verifier) cutMeanwhile(ctx context.Context, from Point, report *Report) error {
+func (v *Verifier) cutMeanwhile(ctx context.Context, from Point) error {
 	ends, err := v.Store.AuditEnds(ctx)
 	if err == nil && ends.Anchor.Seq > from.Seq && ends.Anchor.proven(v.Keyring, macAnchor, ends.AnchorMAC) {
 		return ErrMoved

@@ -64,7 +64,8 @@ func byOther(e *accounts.Happened, subject string) bool {
 // person.
 func eventKind(e *accounts.Happened) (kind templates.EventKind, shown bool) {
 	switch e.Action {
-	case "user.mail_code.use", "user.password.reset.code", "user.email.verify.ask", "user.sign_up.ask", "user.sign_in_link.use":
+	case "user.mail_code.use", "user.password.reset.code", "user.email.verify.ask", "user.sign_up.ask", "user.invite", "user.invite.withdraw",
+		"user.sign_in_link.use":
 		return "", false
 	}
 	if kind, known := eventSentences()[e.Action]; known {

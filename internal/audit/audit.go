@@ -14,6 +14,11 @@ const (
 	System      = "system"  // Gatehouse itself, on a schedule or by a rule
 )
 
+// MaxListed is how many items of a list an event tells; the log cuts longer ones.
+// Whoever changes more people than that at once writes an event for each so many, so
+// that all are named and no event gets too long for its way to others.
+const MaxListed = 100
+
 // Actor is who makes a change.
 type Actor struct {
 	Kind string

@@ -20,6 +20,9 @@ const (
 	insertAudit = `INSERT INTO audit (id, at, format, actor_kind, actor_id, actor_name, action, target_kind, target_id,
   details, before_values, after_values, request_id, address, session, commitments, personal, salt)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+	insertConcernsPostgres = `INSERT INTO audit_concerns (concern, audit_id) SELECT c, $2 FROM unnest($1::text[]) AS c`
+	insertConcernsSQLite   = `INSERT INTO audit_concerns (concern, audit_id) SELECT value, $2 FROM json_each($1)`
+
 	auditColumns = `id, at, format, actor_kind, actor_id, actor_name, action, target_kind, target_id, details,
   before_values, after_values, request_id, address, session, commitments, personal, salt, erased_at`
 	auditTail = `SELECT ` + auditColumns + ` FROM audit ORDER BY id DESC LIMIT $1`
@@ -31,14 +34,30 @@ type AuditEntry = auditlog.Entry
 // WriteAudit implements accounts.AuditWriter.
 func (d *DB) WriteAudit(ctx context.Context, e audit.Event) error {
 	r, err := auditlog.NewRecord(id.New(), d.now(), e, audit.OriginFrom(ctx))
-	if err == nil {
-		_, err = d.exec(ctx, insertAudit, r.ID, r.At, r.Format, r.ActorKind, r.ActorID, r.ActorName, r.Action, r.TargetKind,
-			r.TargetID, r.Details, r.Before, r.After, r.RequestID, r.Address, r.Session, r.Commitments, r.Personal, r.Salt)
+	if err == nil && len(r.Concerns) == 0 {
+		err = d.insertAudit(ctx, r)
+	} else if err == nil {
+		err = d.InTx(ctx, func(ctx context.Context) error {
+			if err := d.insertAudit(ctx, r); err != nil {
+				return err
+			}
+			_, err := d.exec(ctx, d.either(insertConcernsPostgres, insertConcernsSQLite), r.Concerns, r.ID)
+			return err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("write audit event %s: %w", e.Action, err)
 	}
+	if t := d.txOf(ctx); t != nil {
+		t.queue.causes.note(r)
+	}
 	return nil
+}
+
+func (d *DB) insertAudit(ctx context.Context, r *auditlog.Record) error {
+	_, err := d.exec(ctx, insertAudit, r.ID, r.At, r.Format, r.ActorKind, r.ActorID, r.ActorName, r.Action, r.TargetKind,
+		r.TargetID, r.Details, r.Before, r.After, r.RequestID, r.Address, r.Session, r.Commitments, r.Personal, r.Salt)
+	return err
 }
 
 // AuditTail returns the latest events, newest first.

@@ -21,7 +21,12 @@ const (
 	auditHead     = `SELECT seq, hash, mac, at, anchor_seq, anchor_hash, anchor_mac FROM audit_head WHERE id = 1`
 	lockAuditHead = auditHead + ` FOR UPDATE SKIP LOCKED`
 	auditLast     = `SELECT seq, hash FROM audit_chain ORDER BY seq DESC LIMIT 1`
-	auditWaiting  = `SELECT audit_id FROM audit_waiting WHERE audit_id > $1 ORDER BY audit_id LIMIT $2`
+	// Without the lock both ends and the last row have to come from one snapshot:
+	// somebody may be sealing, or cutting.
+	auditEnds = `SELECT seq, hash, mac, at, anchor_seq, anchor_hash, anchor_mac,
+  COALESCE((SELECT c.seq FROM audit_chain c ORDER BY c.seq DESC LIMIT 1), 0), (SELECT c.hash FROM audit_chain c ORDER BY c.seq DESC LIMIT 1)
+FROM audit_head WHERE id = 1`
+	auditWaiting = `SELECT audit_id FROM audit_waiting WHERE audit_id > $1 ORDER BY audit_id LIMIT $2`
 	// Those who were deleted, by the event that tells it or, once that has left the
 	// log, by what is kept of it.
 	auditGone = `SELECT target_id FROM audit WHERE target_kind = 'user' AND target_id IN strings($1) AND action = 'user.delete'
@@ -53,36 +58,39 @@ func (d *DB) AuditWaits(ctx context.Context) (waits bool, err error) {
 	return waits, nil
 }
 
-// LockAuditHead implements auditlog.SealStore.
+// LockAuditHead implements auditlog.SealStore. The last row is read behind the lock:
+// the snapshot of the statement that locks may be older than what it locked.
 func (d *DB) LockAuditHead(ctx context.Context) (*auditlog.Ends, bool, error) {
 	if d.txOf(ctx) == nil {
 		return nil, false, errLockOutsideTx
 	}
-	ends, err := d.auditEnds(ctx, d.either(lockAuditHead, auditHead))
+	var e auditlog.Ends
+	err := d.queryRow(ctx, d.either(lockAuditHead, auditHead), nil, endsDest(&e)...)
 	if errors.Is(err, accounts.ErrNotFound) {
 		return nil, false, nil
 	}
-	return ends, err == nil, err
+	if err != nil {
+		return nil, false, fmt.Errorf("head of the audit chain: %w", err)
+	}
+	err = d.queryRow(ctx, auditLast, nil, &e.Last.Seq, &e.Last.Hash)
+	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
+		return nil, false, fmt.Errorf("last row of the audit chain: %w", err)
+	}
+	return &e, true, nil
 }
 
 // AuditEnds implements auditlog.ChainStore.
 func (d *DB) AuditEnds(ctx context.Context) (*auditlog.Ends, error) {
-	return d.auditEnds(ctx, auditHead)
-}
-
-// auditEnds reads the last row behind the head: in the order of the sealer's locks
-// it is never older.
-func (d *DB) auditEnds(ctx context.Context, text string) (*auditlog.Ends, error) {
 	var e auditlog.Ends
-	err := d.queryRow(ctx, text, nil, &e.Head.Seq, &e.Head.Hash, &e.HeadMAC, &e.At, &e.Anchor.Seq, &e.Anchor.Hash, &e.AnchorMAC)
-	if err != nil {
-		return nil, fmt.Errorf("head of the audit chain: %w", err)
-	}
-	err = d.queryRow(ctx, auditLast, nil, &e.Last.Seq, &e.Last.Hash)
-	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
-		return nil, fmt.Errorf("last row of the audit chain: %w", err)
+	if err := d.queryRow(ctx, auditEnds, nil, append(endsDest(&e), &e.Last.Seq, &e.Last.Hash)...); err != nil {
+		return nil, fmt.Errorf("ends of the audit chain: %w", err)
 	}
 	return &e, nil
+}
+
+// endsDest is what the columns of auditHead are scanned into.
+func endsDest(e *auditlog.Ends) []any {
+	return []any{&e.Head.Seq, &e.Head.Hash, &e.HeadMAC, &e.At, &e.Anchor.Seq, &e.Anchor.Hash, &e.AnchorMAC}
 }
 
 // PutAuditEnds implements auditlog.AcceptStore.

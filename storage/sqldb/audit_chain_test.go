@@ -296,3 +296,49 @@ func TestAuditSealer(t *testing.T) {
 		}
 	})
 }
+
+// TestAuditLooksBesideTheSealer: whoever looks while events are sealed, and leave,
+// never sees an end that was not there.
+func TestAuditLooksBesideTheSealer(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		h, ctx := newAuditHouse(t, open(t)), t.Context()
+		done := make(chan error, 1)
+		go func() {
+			done <- func() error {
+				r := h.retention()
+				for i := range 60 {
+					if err := h.d.WriteAudit(ctx, audit.Event{Actor: audit.Actor{Kind: audit.System, ID: "x"}, Action: "a"}); err != nil {
+						return err
+					}
+					if err := h.sealer.CatchUp(ctx); err != nil {
+						return err
+					}
+					if i%4 == 3 {
+						if _, err := r.Cut(ctx); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			}()
+		}()
+		v := &auditlog.Verifier{Store: h.d, Keyring: h.keyring, Now: time.Now}
+		for i := 0; ; i++ {
+			select {
+			case err := <-done:
+				must(t, err)
+				return
+			default:
+			}
+			if _, err := auditlog.Head(ctx, h.d, h.keyring); err != nil {
+				t.Fatalf("look %d: %v", i, err)
+			}
+			if i%10 == 0 {
+				r, err := v.Verify(ctx, nil)
+				if err != nil && !errors.Is(err, auditlog.ErrMoved) || err == nil && r.Bad != nil {
+					t.Fatalf("verification %d: %+v, %+v, %v", i, r, r.Bad, err)
+				}
+			}
+		}
+	})
+}

@@ -130,3 +130,48 @@ VALUES ($1, 42, 'person', 'ada', 'Ada', 'user.create', 'user', 'bob', '{"usernam
 		}
 	})
 }
+
+// retention lets everything leave.
+func (h *auditHouse) retention() *auditlog.Retention {
+	now := time.Now().Add(time.Hour)
+	return &auditlog.Retention{
+		Store: h.d, Keyring: h.keyring, Keep: time.Minute, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// TestAuditCutTold: each batch that leaves is told of with it, whatever becomes of the
+// next one. One look of the sealer seals all that is committed, in several batches.
+func TestAuditCutTold(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		h, ctx := newAuditHouse(t, open(t)), t.Context()
+		const many, broken = 1100, 1050
+		insert := `INSERT INTO audit (id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, details, request_id, address)
+SELECT ` + h.d.either(`decode(lpad(to_hex(n), 32, '0'), 'hex')`, `unhex(printf('%032x', n))`) + `, n, 'system', 'x', '', 'a', 'user', 'u', '{}', '', ''
+FROM (WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ` + fmt.Sprint(many) + `) SELECT n FROM s) AS numbers`
+		h.exec(ctx, insert)
+		h.seal()
+		if r := h.verify(ctx, nil); r.Bad != nil || r.Verified != many || r.Waiting != 0 {
+			t.Fatalf("one look: %+v", r)
+		}
+		h.exec(ctx, `UPDATE audit SET action = 'x' WHERE id = (SELECT audit_id FROM audit_chain WHERE seq = $1)`, broken)
+		r := h.retention()
+		for range 2 {
+			if _, err := r.Cut(ctx); err == nil {
+				t.Error("what does not fit has left")
+			}
+		}
+		h.exec(ctx, `UPDATE audit SET action = 'a' WHERE id = (SELECT audit_id FROM audit_chain WHERE seq = $1)`, broken)
+		if n, err := r.Cut(ctx); n != many-1000 || err != nil {
+			t.Errorf("%d left, %v", n, err)
+		}
+		tail, err := h.d.AuditTail(ctx, 10)
+		must(t, err)
+		var told []string
+		for _, e := range tail {
+			told = append(told, fmt.Sprint(e.Action, " ", e.Details["events"], " ", e.Details["through"]))
+		}
+		if diff := cmp.Diff([]string{"audit.cut 100 1100", "audit.cut 1000 1000"}, told); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

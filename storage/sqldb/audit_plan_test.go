@@ -20,11 +20,15 @@ func auditTexts(d *DB) map[string][]planned {
 		"audit_target":  {{sql: walkByTarget, args: with(walk, "a", "a"), whole: chain}, {sql: floorByTarget, args: with(floor, "a", "a")}},
 		"audit_request": {{sql: walkByRequest, args: with(walk, "a"), whole: chain}, {sql: floorByRequest, args: with(floor, "a")}},
 		"audit_action":  {{sql: walkByAction, args: with(walk, "a"), whole: chain}, {sql: floorByAction, args: with(floor, "a")}, {sql: auditActions, whole: []string{"w"}}},
-		"audit_at":      {{sql: auditFrom, args: []any{at}}, {sql: auditSeqAt, args: []any{at}, whole: chain}},
+		"audit_session": {{sql: walkBySession, args: with(walk, "a"), whole: chain}, {sql: floorBySession, args: with(floor, "a")}},
+		// On SQLite the table is its own index.
+		"audit_concerns": {{sql: walkByConcern, args: with(walk, "a"), whole: chain}, {sql: floorByConcern, args: with(floor, "a")}},
+		"audit_at":       {{sql: auditFrom, args: []any{at}}, {sql: auditSeqAt, args: []any{at}, whole: chain}},
 		"": {
 			{sql: walkByTime, args: walk, whole: chain}, {sql: floorByTime, args: floor}, {sql: auditByID, args: []any{i}},
 			{sql: auditTargets, whole: []string{"w"}},
 			{sql: auditWaits, whole: []string{"audit_waiting"}}, {sql: auditLast, whole: []string{"audit_chain"}},
+			{sql: auditEnds, whole: []string{"audit_chain", "c", "audit_head"}},
 			{sql: auditWaiting, args: []any{i, 10}},
 			{sql: auditGone, args: []any{names}, whole: []string{"audit_gone"}},
 			{sql: unwaitAudit, args: []any{[]id.ID{i}}}, {sql: eraseAsTarget, args: []any{names, []byte{}, at}},

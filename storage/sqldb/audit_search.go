@@ -23,13 +23,18 @@ WHERE `
 	walkTail = ` LIMIT $3) AS e
 WHERE ($5 = '' OR actor_kind = $5) AND ($6 = '' OR actor_id = $6) AND ($7 = '' OR target_kind = $7)
   AND ($8 = '' OR target_id = $8) AND ($9 = '' OR request_id = $9) AND ($10 = '' OR substr(action, 1, length($10)) = $10)
-  AND at >= $11 AND at < $12 AND ($13 = '' OR actor_id = $13 OR target_id = $13 OR request_id = $13)`
+  AND at >= $11 AND at < $12 AND ($13 = '' OR actor_id = $13 OR target_id = $13 OR request_id = $13 OR session = $13
+    OR EXISTS (SELECT 1 FROM audit_concerns x WHERE x.concern = $13 AND x.audit_id = e.id))`
 	walkEnd       = ` LIMIT $4`
 	walkByTime    = walkHead + inTime + latestFirst + walkTail + latestFirst + walkEnd
 	walkByActor   = walkHead + inTime + ` AND actor_kind = one($14) AND actor_id = $15` + latestByActor + walkTail + latestByActor + walkEnd
 	walkByTarget  = walkHead + inTime + ` AND target_kind = one($14) AND target_id = $15` + latestByTarget + walkTail + latestByTarget + walkEnd
 	walkByRequest = walkHead + inTime + ` AND request_id = one($14) AND request_id <> ''` + latestByRequest + walkTail + latestByRequest + walkEnd
 	walkByAction  = walkHead + inTime + ` AND action = one($14)` + latestByAction + walkTail + latestByAction + walkEnd
+	walkBySession = walkHead + inTime + ` AND session = one($14) AND session <> ''` + latestBySession + walkTail + latestBySession + walkEnd
+	walkByConcern = `SELECT ` + auditSeq + `, ` + auditColumns + ` FROM (SELECT concern, audit_id, ` + auditColumns + `
+FROM audit_concerns JOIN audit ON id = audit_id
+WHERE audit_id < $1 AND audit_id >= $2 AND concern = one($14)` + latestByConcern + walkTail + latestByConcern + walkEnd
 
 	// Where a walk of $3 rows ends.
 	floorHead      = `SELECT id FROM audit WHERE `
@@ -39,6 +44,9 @@ WHERE ($5 = '' OR actor_kind = $5) AND ($6 = '' OR actor_id = $6) AND ($7 = '' O
 	floorByTarget  = floorHead + inTime + ` AND target_kind = one($4) AND target_id = $5` + latestByTarget + floorTail
 	floorByRequest = floorHead + inTime + ` AND request_id = one($4) AND request_id <> ''` + latestByRequest + floorTail
 	floorByAction  = floorHead + inTime + ` AND action = one($4)` + latestByAction + floorTail
+	floorBySession = floorHead + inTime + ` AND session = one($4) AND session <> ''` + latestBySession + floorTail
+	floorByConcern = `SELECT audit_id FROM audit_concerns
+WHERE audit_id < $1 AND audit_id >= $2 AND concern = one($4)` + latestByConcern + floorTail
 
 	inTime          = `id < $1 AND id >= $2`
 	latestFirst     = ` ORDER BY id DESC`
@@ -46,6 +54,8 @@ WHERE ($5 = '' OR actor_kind = $5) AND ($6 = '' OR actor_id = $6) AND ($7 = '' O
 	latestByTarget  = ` ORDER BY target_kind DESC, target_id DESC, id DESC`
 	latestByRequest = ` ORDER BY request_id DESC, id DESC`
 	latestByAction  = ` ORDER BY action DESC, id DESC`
+	latestBySession = ` ORDER BY session DESC, id DESC`
+	latestByConcern = ` ORDER BY concern DESC, audit_id DESC`
 
 	// A jump from each word to the next, as many as there are words.
 	auditActions = `WITH RECURSIVE w (v) AS (SELECT min(action) FROM audit UNION ALL
@@ -72,6 +82,10 @@ func walkTexts(w auditlog.Walk) (walk, floor string, at []any) {
 		return walkByRequest, floorByRequest, []any{w.Key}
 	case auditlog.ByAction:
 		return walkByAction, floorByAction, []any{w.Key}
+	case auditlog.BySession:
+		return walkBySession, floorBySession, []any{w.Key}
+	case auditlog.ByConcern:
+		return walkByConcern, floorByConcern, []any{w.Key}
 	}
 	return walkByTime, floorByTime, nil
 }
