@@ -66,17 +66,19 @@ type Marks struct {
 var ErrManaged = errors.New("managed by another file")
 
 // Claim marks an object, or notes what its file has set now. before is its mark so
-// far, or nil. An event is written only if the manager is another one than before.
+// far, or nil, also that of an object in the place of which it was made. An event is
+// written only if the manager or the object is another one than before.
 // Errors: ErrInvalid, ErrManaged unless takeOver is true.
 func (s *Marks) Claim(ctx context.Context, actor audit.Actor, before *Managed, m Managed, takeOver bool) error {
 	if err := ValidateManager(m.Manager); err != nil {
 		return err
 	}
-	live := before != nil && before.Object == m.Object
-	if live && before.Manager != m.Manager && !takeOver {
+	other := before != nil && before.Manager != m.Manager
+	if other && !takeOver {
 		return fmt.Errorf("%w: %q", ErrManaged, before.Manager)
 	}
-	if live && before.Manager == m.Manager && sameJSON(before.Applied, m.Applied) {
+	again := before != nil && !other && before.Object == m.Object
+	if again && sameJSON(before.Applied, m.Applied) {
 		return nil
 	}
 	return s.record(ctx, actor, func(ctx context.Context, now int64) (*effect, error) {
@@ -84,11 +86,11 @@ func (s *Marks) Claim(ctx context.Context, actor audit.Actor, before *Managed, m
 		if err := s.Store.PutManaged(ctx, &m); err != nil {
 			return nil, fmt.Errorf("mark %s %q: %w", m.Kind, m.Name, err)
 		}
-		if live && before.Manager == m.Manager {
+		if again {
 			return nil, nil
 		}
 		e := &effect{action: "managed.claim", kind: string(m.Kind), target: m.Name, after: map[string]any{"manager": m.Manager}}
-		if live {
+		if other {
 			e.before = map[string]any{"manager": before.Manager}
 		}
 		return e, nil

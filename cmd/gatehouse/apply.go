@@ -131,7 +131,7 @@ func keepSecrets(plan *ascode.Plan) error {
 			continue
 		}
 		if err := config.WriteOnce(change.SecretFile, []byte(change.Secret.Reveal()+"\n")); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("client %s was made, but its secret could not be kept: %w (gatehouse client rotate-secret --client %s)", change.Name, err, change.ClientID))
+			failed = errors.Join(failed, fmt.Errorf("%s %s was made, but its secret could not be kept: %w (gatehouse client rotate-secret --client %s)", change.Kind, change.Name, err, change.ClientID))
 			continue
 		}
 		change.Secret = "" // it is where it should be

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -56,11 +57,11 @@ func (o *importOptions) run(c *call, how any, source func(file *os.File) (import
 			APIs: d.apis, Groups: d.groups, Clients: d.clients,
 			Import: &accounts.Import{Journal: d.users.Journal, Users: d.users, Store: d.db},
 		}
-		out := &importReport{name: o.Report, resume: o.Resume}
-		if out.name == "" {
-			out.name = o.File + ".report"
+		out, err := newLines(cmp.Or(o.Report, o.File+".report"), o.Resume)
+		if err != nil {
+			return err
 		}
-		report := &importing.Report{Write: out.add}
+		report := &importing.Report{Write: func(item importing.Item) error { return out.add(item) }}
 		told := c.now()
 		result, err := target.Run(ctx, by, src, report, importing.Options{
 			Digest: digest, Resume: o.Resume, DryRun: o.DryRun, MergeGroups: o.MergeGroups, At: o.ReplaceAt,
@@ -121,7 +122,7 @@ type newAPIAnswer struct {
 	ClientSecret string `json:"client_secret"`
 }
 
-func (o *importOptions) answer(c *call, r importing.Result, report *importing.Report, out *importReport) error {
+func (o *importOptions) answer(c *call, r importing.Result, report *importing.Report, out *lines) error {
 	a := importAnswer{
 		DryRun: o.DryRun, People: r.People, Groups: r.Groups, Permissions: r.Permissions, APIs: r.APIs, Clients: r.Clients,
 		NotCarried: report.Counts(),
@@ -160,38 +161,4 @@ func (a importAnswer) write(w io.Writer) {
 	for _, n := range a.NotCarried {
 		line("%6d  %-10s %s", n.Count, n.Kind, plain(n.Reason))
 	}
-}
-
-// importReport is a file of JSON Lines, made at the first item. It tells who people
-// are: nobody else may read it.
-type importReport struct {
-	name   string
-	resume bool
-	file   *os.File
-}
-
-func (r *importReport) add(item importing.Item) error {
-	if r.file == nil {
-		how := os.O_CREATE | os.O_WRONLY | os.O_TRUNC
-		if r.resume {
-			how = os.O_CREATE | os.O_WRONLY | os.O_APPEND
-		}
-		var err error
-		if r.file, err = os.OpenFile(r.name, how, 0o600); err != nil {
-			return err
-		}
-	}
-	text, err := json.Marshal(item)
-	if err != nil {
-		return err
-	}
-	_, err = r.file.Write(append(text, '\n'))
-	return err
-}
-
-func (r *importReport) close() error {
-	if r.file == nil {
-		return nil
-	}
-	return r.file.Close()
 }

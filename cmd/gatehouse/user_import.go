@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -40,9 +40,9 @@ func (u *userImport) Run(c *call) error {
 		if before.Lines > 0 && !u.Resume && !u.DryRun {
 			c.note("an earlier run of this file came to line %d; --resume would have gone on there", before.Lines)
 		}
-		report := &refusedReport{name: u.Refused, resume: u.Resume}
-		if report.name == "" {
-			report.name = u.File + ".refused"
+		report, err := newLines(cmp.Or(u.Refused, u.File+".refused"), u.Resume)
+		if err != nil {
+			return err
 		}
 		in := &counting{from: file}
 		p := &importProgress{call: c, in: in, size: size, began: c.now(), told: c.now(), before: before}
@@ -50,7 +50,7 @@ func (u *userImport) Run(c *call) error {
 			p.before = accounts.ImportCount{}
 		}
 		count, err := importer.Run(ctx, by, in, accounts.ImportOptions{
-			Digest: digest, Resume: u.Resume, DryRun: u.DryRun, Refused: report.add, Progress: p.tell,
+			Digest: digest, Resume: u.Resume, DryRun: u.DryRun, Refused: func(refused accounts.ImportRefusal) error { return report.add(refused) }, Progress: p.tell,
 		})
 		if closed := report.close(); err == nil {
 			err = closed
@@ -62,7 +62,7 @@ func (u *userImport) Run(c *call) error {
 	})
 }
 
-func (u *userImport) answer(c *call, count accounts.ImportCount, report *refusedReport) error {
+func (u *userImport) answer(c *call, count accounts.ImportCount, report *lines) error {
 	did := "made"
 	if u.DryRun {
 		did = "would be made"
@@ -139,38 +139,4 @@ func (p *importProgress) tell(count accounts.ImportCount) {
 	// Progress may be lost.
 	_, _ = fmt.Fprintf(p.stderr, "%3d %%  %d lines, %d made, %d there already, %d refused, %.0f lines a second\n",
 		100*p.in.n/max(p.size, 1), count.Lines, count.Created, count.Present, count.Refused, speed)
-}
-
-// refusedReport is a file of JSON Lines, made at the first line that is refused. It
-// tells who people are: nobody else may read it.
-type refusedReport struct {
-	name   string
-	resume bool // the file of the run before is continued
-	file   *os.File
-}
-
-func (r *refusedReport) add(refused accounts.ImportRefusal) error {
-	if r.file == nil {
-		how := os.O_CREATE | os.O_WRONLY | os.O_TRUNC
-		if r.resume {
-			how = os.O_CREATE | os.O_WRONLY | os.O_APPEND
-		}
-		var err error
-		if r.file, err = os.OpenFile(r.name, how, 0o600); err != nil {
-			return err
-		}
-	}
-	line, err := json.Marshal(refused)
-	if err != nil {
-		return err
-	}
-	_, err = r.file.Write(append(line, '\n'))
-	return err
-}
-
-func (r *refusedReport) close() error {
-	if r.file == nil {
-		return nil
-	}
-	return r.file.Close()
 }

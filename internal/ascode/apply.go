@@ -53,8 +53,11 @@ type target struct {
 	have   facts
 	mark   *accounts.Managed
 	change *Change // nil if nothing changes
-	// secret is what a client's secret_from refers to, and secrets are the fingerprints
-	// of those before. It is new to the file, though the client may have it already.
+	// secret is what secret_from in place refers to, and secrets are the fingerprints of
+	// those before, the newest of which was made with secretKey. It is new to the file,
+	// though the client may have it already.
+	place       SecretPlace
+	secretKey   string
 	secret      secret.Text
 	secrets     []string
 	secretNew   bool
@@ -204,35 +207,44 @@ func (r *run) look(ctx context.Context, t *target) error {
 	if t.object, t.have, err = t.read(ctx); err != nil {
 		return err
 	}
-	t.mark = r.marks[markKey{t.kind, t.name}]
-	there := !t.object.IsZero()
-	ours := t.mark != nil && t.mark.Manager == r.plan.Manager
-	live := t.mark != nil && there && t.mark.Object == t.object
-	if live && !ours && !r.opts.TakeOver {
+	t.mark = r.markOf(t)
+	// A mark also speaks for what is not there any more, or was made anew: who removed
+	// an object and made it again with less does not get back the rest.
+	there, marked := !t.object.IsZero(), t.mark != nil
+	ours := marked && t.mark.Manager == r.plan.Manager
+	if marked && !ours && !r.opts.TakeOver {
 		return fmt.Errorf("%w: %q", accounts.ErrManaged, t.mark.Manager)
 	}
 	c := &Change{Kind: kindName(t.kind), Name: t.label}
 	var last map[string]any
-	if live && ours {
-		last = t.mark.Applied
+	if marked && there {
+		last = lasting(t.mark.Applied, r.Groups.Now())
 	}
 	c.Fields = append(r.readable(compare(t.have, t.want, last)), secretField(t)...)
 	switch {
 	case !there:
-		c.Action, c.ByHand = Created, ours
+		c.Action, c.ByHand = Created, marked
 	case len(c.Fields) > 0:
 		c.Action = Changed
-	case live && ours:
+	case ours && t.mark.Object == t.object:
 		return nil
 	default:
 		c.Action = Claimed
 	}
-	if live && !ours {
+	if marked && !ours {
 		c.TakenFrom = t.mark.Manager
 	}
 	r.plan.Changes = append(r.plan.Changes, c)
 	t.change = c
 	return nil
+}
+
+// markOf is the mark of an object, or of that in the place of which it is found.
+func (r *run) markOf(t *target) *accounts.Managed {
+	if m := r.marks[markKey{t.kind, t.name}]; m != nil {
+		return m
+	}
+	return t.mark
 }
 
 // settle looks whether everything is as the file says, and marks it.
@@ -269,9 +281,13 @@ func (r *run) mark(ctx context.Context, t *target) error {
 	if err != nil {
 		return err
 	}
-	return r.Marks.Claim(ctx, r.by, t.mark, accounts.Managed{
+	err = r.Marks.Claim(ctx, r.by, t.mark, accounts.Managed{
 		Kind: t.kind, Name: t.name, Object: t.object, Manager: r.plan.Manager, Applied: kept,
 	}, r.opts.TakeOver)
+	if err == nil && t.mark != nil && t.mark.Name != t.name { // of one that has another client_id since it was made anew
+		err = r.Marks.Release(ctx, r.by, t.mark)
+	}
+	return err
 }
 
 func kindName(k accounts.ManagedKind) string {

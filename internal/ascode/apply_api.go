@@ -10,17 +10,23 @@ import (
 )
 
 func (r *run) apiTarget(w *API) *target {
-	t := &target{kind: accounts.ManagedAPI, name: w.key(), label: w.label(), line: w.line, want: w.facts()}
+	t := &target{
+		kind: accounts.ManagedAPI, name: w.key(), label: w.label(), line: w.line,
+		want: w.facts(), place: w.SecretPlace, secretKey: "api " + w.key(), // a client_id holds no space
+	}
 	t.read = func(ctx context.Context) (id.ID, facts, error) {
 		found, err := r.APIs.Find(ctx, w.Audience)
 		if errors.Is(err, accounts.ErrNotFound) {
-			return id.ID{}, nil, nil
+			return id.ID{}, nil, r.chosen(ctx, t, "")
 		}
 		if err != nil {
 			return id.ID{}, nil, err
 		}
 		if builtin(found) {
 			return id.ID{}, nil, explain(accounts.ErrBuiltin)
+		}
+		if err := r.chosen(ctx, t, found.ResourceServer); err != nil {
+			return id.ID{}, nil, err
 		}
 		return found.ID, fileAPI(found).facts(), nil
 	}
@@ -56,7 +62,11 @@ func (r *run) api(ctx context.Context, t *target, w *API) error {
 		if err != nil {
 			return err
 		}
-		t.change.ClientID, t.change.Secret = client.ClientID, text
+		t.change.ClientID = client.ClientID
+		t.tell(text)
+		if err := r.choose(ctx, t, client.ClientID); err != nil {
+			return err
+		}
 		return r.enableAPI(ctx, made, w)
 	}
 	found, err := r.APIs.Find(ctx, w.Audience)
@@ -81,6 +91,9 @@ func (r *run) api(ctx context.Context, t *target, w *API) error {
 		if err := change(ctx, r.by, found.Audience, p.domain()); err != nil {
 			return err
 		}
+	}
+	if err := r.choose(ctx, t, found.ResourceServer); err != nil {
+		return err
 	}
 	return r.enableAPI(ctx, found, w)
 }

@@ -1,39 +1,34 @@
 package ascode
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
 func (r *run) clientTarget(w *Client) *target {
-	t := &target{kind: accounts.ManagedClient, name: w.ClientID, label: w.label(), line: w.line, want: w.facts().fold("permission_sets")}
+	t := &target{
+		kind: accounts.ManagedClient, name: w.ClientID, label: w.label(), line: w.line,
+		want: w.facts().fold("permission_sets"), place: w.SecretPlace, secretKey: w.key(),
+	}
 	t.read = func(ctx context.Context) (id.ID, facts, error) {
-		found, err := r.findClient(ctx, w, t.name)
-		if err == nil && found == nil && t.name == "" {
-			if t.name = r.before(w.Name); t.name != "" { // somebody gave it another name, or removed it
-				found, err = r.findClient(ctx, w, t.name)
-			}
-		}
+		found, err := r.findClient(ctx, t, w)
 		if err != nil {
 			return id.ID{}, nil, err
 		}
 		if found == nil {
-			if w.SecretFile != "" {
-				if err := r.Vacant(w.SecretFile); err != nil {
-					return id.ID{}, nil, err
-				}
-			}
-			return id.ID{}, nil, r.chosen(ctx, t, w, nil)
+			return id.ID{}, nil, r.chosen(ctx, t, "")
 		}
 		t.name = found.ClientID
 		if w.Type != "" && w.Type != string(found.Type) {
 			return id.ID{}, nil, fmt.Errorf("it is of the type %s, which cannot change: make another client", found.Type)
 		}
-		if err := r.chosen(ctx, t, w, found); err != nil {
+		if err := r.chosen(ctx, t, found.ClientID); err != nil {
 			return id.ID{}, nil, err
 		}
 		return found.ID, fileClient(found).facts().fold("permission_sets"), nil
@@ -42,41 +37,75 @@ func (r *run) clientTarget(w *Client) *target {
 	return t
 }
 
-// findClient returns nil if there is none.
-func (r *run) findClient(ctx context.Context, w *Client, clientID string) (*accounts.Client, error) {
-	if clientID != "" {
-		found, err := r.Clients.Store.LockClient(ctx, clientID)
-		if errors.Is(err, accounts.ErrNotFound) {
-			return nil, nil
-		}
-		return found, err
+// findClient returns nil if there is none. One without an id of its own is that which
+// the file found by the name before, even if somebody gave it another name.
+func (r *run) findClient(ctx context.Context, t *target, w *Client) (*accounts.Client, error) {
+	if t.name != "" {
+		return r.lockClient(ctx, t.name)
 	}
 	if w.Name == "" {
 		return nil, errors.New("write a client_id, or a name to find it by")
 	}
-	var found *accounts.Client
+	var found []*accounts.Client
+	for _, m := range r.before(w.Name) {
+		switch c, err := r.lockClient(ctx, m.Name); {
+		case err != nil:
+			return nil, err
+		case c != nil:
+			found = append(found, c)
+		case t.mark == nil:
+			t.mark = m // of one that was removed
+		}
+	}
+	if len(found) == 0 {
+		var err error
+		if found, err = r.clientsNamed(ctx, w.Name); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(found) > 1:
+		return nil, fmt.Errorf("%s and %s have this name: write the client_id", found[0].ClientID, found[1].ClientID)
+	case len(found) == 1:
+		return found[0], nil
+	case t.mark != nil:
+		t.name = t.mark.Name
+	}
+	return nil, nil
+}
+
+func (r *run) lockClient(ctx context.Context, clientID string) (*accounts.Client, error) {
+	found, err := r.Clients.Store.LockClient(ctx, clientID)
+	if errors.Is(err, accounts.ErrNotFound) {
+		return nil, nil
+	}
+	return found, err
+}
+
+// clientsNamed are the clients of a name, but for those that the file names by client_id.
+func (r *run) clientsNamed(ctx context.Context, name string) ([]*accounts.Client, error) {
+	var found []*accounts.Client
 	err := r.eachClient(ctx, func(c *accounts.Client) error {
-		if c.Name != w.Name || c.Type == accounts.ResourceClient {
-			return nil
+		if c.Name == name && c.Type != accounts.ResourceClient && !r.file.namesClient(c.ClientID) {
+			found = append(found, c)
 		}
-		if found != nil {
-			return fmt.Errorf("%s and %s have this name: write the client_id", found.ClientID, c.ClientID)
-		}
-		found = c
 		return nil
 	})
 	return found, err
 }
 
-// before is the client_id of the client that the file found by a name when it was
-// last applied, or empty.
-func (r *run) before(name string) string {
+// before are the marks of clients that the file has found by a name, the newest first.
+func (r *run) before(name string) []*accounts.Managed {
+	var marks []*accounts.Managed
 	for key, m := range r.marks {
-		if key.kind == accounts.ManagedClient && m.Manager == r.plan.Manager && m.Applied["name"] == name {
-			return m.Name
+		if key.kind == accounts.ManagedClient && m.Manager == r.plan.Manager && m.Applied["name"] == name && !r.file.namesClient(m.Name) {
+			marks = append(marks, m)
 		}
 	}
-	return ""
+	slices.SortFunc(marks, func(a, b *accounts.Managed) int {
+		return cmp.Or(cmp.Compare(b.AppliedAt, a.AppliedAt), cmp.Compare(a.Name, b.Name))
+	})
+	return marks
 }
 
 // client makes an app or brings it up to what is wanted.
@@ -88,9 +117,7 @@ func (r *run) client(ctx context.Context, t *target, w *Client) error {
 			return explainClient(err)
 		}
 		clientID, t.change.ClientID = made.ClientID, made.ClientID
-		if w.SecretFrom == "" && text != "" {
-			t.change.Secret, t.change.SecretFile = text, w.SecretFile
-		}
+		t.tell(text)
 		t.name = clientID
 	}
 	// Also what was just made: registration takes defaults where a list is empty.
@@ -110,7 +137,7 @@ func (r *run) client(ctx context.Context, t *target, w *Client) error {
 			return err
 		}
 	}
-	if err := r.choose(ctx, t, w); err != nil {
+	if err := r.choose(ctx, t, clientID); err != nil {
 		return err
 	}
 	if w.Disabled == nil || *w.Disabled == (found.DisabledAt != 0) {

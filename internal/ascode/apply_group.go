@@ -244,7 +244,7 @@ func (r *run) parents(ctx context.Context, w *Group, add, remove func(parent str
 // readable shows people by username.
 func (r *run) readable(fields []Field) []Field {
 	for i, f := range fields {
-		if f.Name == "members" || f.Name == "managers" {
+		if f.Name == factMembers || f.Name == "managers" {
 			fields[i].Old, fields[i].New = r.named(f.Old), r.named(f.New)
 		}
 	}

@@ -68,6 +68,20 @@ func TestAttack_235_ReapplyRevivesNothing(t *testing.T) {
 		}, "client Robot changed\n  name \"Rob\" -> \"Robot\" !\n"},
 		{"an app without an id of its own is removed", func() error { return w.Clients.Delete(ctx, by, findNamed(t, w, "Robot")) },
 			"client Robot created !removed\n  name \"Robot\"\n  permission_sets +robots\n  permissions +posts:add\n"},
+		{"a group is made anew with less", func() error {
+			must(t, w.Groups.Delete(ctx, by, "Editors"))
+			_, err := w.Groups.Create(ctx, by, "Editors", "")
+			must(t, err)
+			return w.Groups.GrantPermission(ctx, by, "Editors", "posts:add")
+		}, "group Editors changed\n  managers +ben !\n  members +ada +ben !\n  permissions +posts:delete !\n"},
+		{"an app without an id of its own is made anew with less", func() error {
+			must(t, w.Clients.Delete(ctx, by, findNamed(t, w, "Robot")))
+			_, _, err := w.Clients.Register(ctx, by, accounts.Registration{Name: "Robot", Type: accounts.MachineClient})
+			return err
+		}, "client Robot changed\n  permission_sets +robots !\n  permissions +posts:add !\n"},
+		{"an app without an id of its own that was made anew gets another name", func() error {
+			return w.Clients.Update(ctx, by, findNamed(t, w, "Robot"), func(c *accounts.Client) error { c.Name = "Rob"; return nil })
+		}, "client Robot changed\n  name \"Rob\" -> \"Robot\" !\n"},
 		{"an API is removed", func() error { return w.APIs.Delete(ctx, by, "https://api.example.com") }, "API https://api.example.com created !removed"},
 	} {
 		must(t, tt.by())
@@ -165,101 +179,54 @@ func TestMembers_Ends(t *testing.T) {
 	}
 }
 
-// TestSecrets: a chosen secret is taken once, and one that was replaced or ended does
-// not come back by an old file.
-func TestSecrets(t *testing.T) {
+// TestByHand_Agreed: what ended by itself, and what the file has come to say as well, is
+// not undone by a file that says something else besides.
+func TestByHand_Agreed(t *testing.T) {
 	w := newWorld(t)
+	subs := map[string]string{}
+	for _, name := range []string{"ada", "ben", "carol", "dora", "eve"} {
+		subs[name] = w.user(name).Subject
+	}
 	ctx, by := t.Context(), operator()
-	const file = `clients: [{client_id: board, name: Board, type: web, redirect_uris: ["https://board.example.com/a"], secret_from: "env:BOARD"}]`
-	const first, second, third = "first-7h3bqk2v9xw4m8zt5c6n1r0p-1", "second-9xw4m8zt5c6n1r0p7h3bqk2v-2", "third-4m8zt5c6n1r0p7h3bqk2v9xw-3"
-	refused := func(why, want string) {
-		t.Helper()
-		before := w.state()
-		if _, err := w.apply(file, ascode.Options{Force: true}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", why, err)
-		} else if strings.Contains(err.Error(), w.secrets["env:BOARD"]) && w.secrets["env:BOARD"] != "" {
-			t.Errorf("%s: the error tells the secret", why)
-		}
-		if w.state() != before {
-			t.Errorf("%s: something was changed", why)
-		}
-	}
-	refused("no secret there", "there is no secret")
-	w.secrets["env:BOARD"] = "too short"
-	refused("a short one", "random printable")
-	w.secrets["env:BOARD"] = strings.Repeat("ab", 30)
-	refused("a simple one", "random printable")
-
-	w.secrets["env:BOARD"] = first
-	out := w.mustApply(file, ascode.Options{})
-	if !strings.Contains(out, "secret_from \"another secret\"") || strings.Contains(out, first) {
-		t.Errorf("told\n%s", out)
-	}
-	if !w.opens("board", first) || len(w.client("board").Secrets) != 1 {
-		t.Error("the chosen secret is not the only one")
-	}
-	if out := w.mustApply(file, ascode.Options{}); out != "" {
-		t.Errorf("applied again\n%s", out)
-	}
-
-	w.secrets["env:BOARD"] = second
-	if out, want := w.mustApply(file, ascode.Options{}), "client board changed\n  secret_from \"the present secret\" -> \"another secret\"\n"; out != want {
-		t.Errorf("with another secret\n%s", out)
-	}
-	if w.opens("board", first) || !w.opens("board", second) {
-		t.Error("the first secret goes on, or the second does not work")
-	}
-	w.secrets["env:BOARD"] = first
-	refused("the first one again", "was replaced before")
-
-	// Ended by hand: the file is applied again, and the secret stays ended.
-	w.secrets["env:BOARD"] = second
-	must(t, w.Clients.Compromised(ctx, by, "board"))
-	if out := w.mustApply(file, ascode.Options{}); out != "" || w.opens("board", second) {
-		t.Errorf("a compromised secret came back: %q", out)
-	}
-	// Not even after the file forgot of it, or the client was removed.
-	w.mustApply(strings.Replace(file, `, secret_from: "env:BOARD"`, "", 1), ascode.Options{})
-	if w.mustApply(file, ascode.Options{}); w.opens("board", second) {
-		t.Error("a compromised secret came back after the file forgot of it")
-	}
-	must(t, w.Clients.Delete(ctx, by, "board"))
-	refused("a removed client's secret", "the client was removed")
-	w.secrets["env:BOARD"] = first
-	refused("an older one of a removed client", "was replaced before")
-	w.secrets["env:BOARD"] = third
-	if w.mustApply(file, ascode.Options{Force: true}); !w.opens("board", third) {
-		t.Error("a new secret does not open a client that was made again")
-	}
-	if text := w.export(ascode.ExportOptions{}); strings.Contains(text, third) || strings.Contains(text, "secret_") {
-		t.Errorf("a secret is exported:\n%s", text)
-	}
-}
-
-// TestSecrets_Overlap: with an overlap the secret before goes on for a while; and a
-// client that has the secret already keeps it.
-func TestSecrets_Overlap(t *testing.T) {
-	w := newWorld(t)
-	made, own, err := w.Clients.Register(t.Context(), operator(), accounts.Registration{Name: "Robot", Type: accounts.MachineClient})
-	must(t, err)
-	w.secrets["file:/run/robot"] = own.Reveal()
-	const file = `clients: [{name: Robot, secret_from: "file:/run/robot", secret_overlap: 24h}]`
-	if out := w.mustApply(file, ascode.Options{}); out != "client Robot claimed\n" || !w.opens(made.ClientID, own.Reveal()) {
-		t.Errorf("a client that has the secret already: %s", out)
-	}
-	next := strings.Repeat("x7", 5) + "9xw4m8zt5c6n1r0p7h3bqk2v"
-	w.secrets["file:/run/robot"] = next
+	now := time.UnixMilli(1_800_000_000_000)
+	w.Groups.Now = func() time.Time { return now }
+	const file = `
+apis: [{audience: "https://api.example.com", name: Posts, permissions: [{name: "posts:add", description: Add}, {name: "posts:hide", description: Hide}, {name: "posts:see", description: See}]}]
+groups:
+  - {name: Editors, permissions: ["posts:add", "posts:hide"], members: [{user: ada, until: 2027-01-16T00:00:00Z}, ben, {user: eve, until: 2027-03-01T00:00:00Z}, dora], managers: [dora]}`
 	w.mustApply(file, ascode.Options{})
-	if !w.opens(made.ClientID, own.Reveal()) || !w.opens(made.ClientID, next) {
-		t.Error("one of two secrets that overlap does not open")
-	}
-	for text, want := range map[string]string{
-		`clients: [{name: Robot, secret_from: "vault:x"}]`:                      "write env:NAME or file:PATH",
-		`clients: [{name: Robot, secret_from: "env:"}]`:                         "write env:NAME or file:PATH",
-		`clients: [{name: Robot, secret_from: "env:A", secret_file: b.secret}]`: "leave one out",
+	now = now.Add(48 * time.Hour)
+	must(t, w.Groups.RemoveMember(ctx, by, "Editors", subs["ada"])) // as the worker does
+	must(t, w.Users.Delete(ctx, by, subs["dora"]))
+
+	const eve = "{user: eve, until: 2027-03-01T00:00:00Z}"
+	for _, tt := range []struct {
+		why  string
+		by   func() error
+		text string
+		want string // empty: it is changed by hand
+	}{
+		{"an end that has passed and an account that was removed", nil,
+			"members: [ben, " + eve + ", carol], managers: [ben]", "  managers +ben\n  members +carol\n"},
+		{"a membership that has ended is given again", nil,
+			"members: [ben, " + eve + ", ada]", "  members +ada\n"},
+		{"a permission that another file has removed", func() error { return w.APIs.DeletePermission(ctx, by, "https://api.example.com", "posts:hide") },
+			`permissions: ["posts:add", "posts:see"]`, "  permissions +posts:see\n"},
+		{"somebody leaves by hand, and the file keeps them longer", func() error { return w.Groups.RemoveMember(ctx, by, "Editors", subs["eve"]) },
+			"members: [ben, {user: eve, until: 2027-04-01T00:00:00Z}]", ""},
+		{"somebody leaves by hand, and the file says so too", nil,
+			"members: [ben, carol]", "  members +carol\n"},
+		{"somebody comes by hand, and the file does not say so", func() error { return w.Groups.AddMember(ctx, by, "Editors", subs["carol"], 0) },
+			"members: [ben]", ""},
+		{"somebody comes by hand for ever, and the file says until when", nil,
+			"members: [ben, {user: carol, until: 2027-04-01T00:00:00Z}]", ""},
 	} {
-		if _, err := w.apply(text, ascode.Options{}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
+		if tt.by != nil {
+			must(t, tt.by())
+		}
+		got := w.mustApply("groups: [{name: Editors, "+tt.text+"}]", ascode.Options{DryRun: true})
+		if tt.want == "" && !strings.Contains(got, " !") || tt.want != "" && got != "group Editors changed\n"+tt.want {
+			t.Errorf("%s, and diff tells\n%s", tt.why, got)
 		}
 	}
 }

@@ -9,10 +9,12 @@
 //   - One file is one transaction. A dry run is that transaction, rolled back.
 //   - The same file twice changes nothing: no audit event, no row in the ledger.
 //   - An object belongs to the file that named it first, by the name that the file
-//     gives itself (manager). What a file set last is kept beside the mark. Where the
-//     live object differs from that, somebody changed it by hand since: Apply refuses
-//     to undo that unless it is told to, so that a file that is applied again does
-//     not revive what was disabled, taken away or removed in an emergency.
+//     gives itself (manager). What a file set last is kept beside the mark, which
+//     outlives its object and speaks for one that was made anew in its place. Where
+//     the live object differs from that, somebody changed it by hand since: Apply
+//     refuses to undo that unless it is told to, so that a file that is applied again
+//     does not revive what was disabled, taken away or removed in an emergency. Of
+//     sets each item counts for itself; memberships that ended by themselves do not.
 //   - A file holds no secret, only where one is found. A secret that was replaced or
 //     ended is never taken again.
 //

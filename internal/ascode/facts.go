@@ -86,7 +86,7 @@ func same(a, b any) bool {
 }
 
 // compare returns what differs between what is there and what is wanted; last is
-// what the file set before, nil if it never did.
+// what a file set before, nil if none did.
 func compare(have, want facts, last map[string]any) []Field {
 	var fields []Field
 	for _, name := range slices.Sorted(maps.Keys(want)) {
@@ -94,9 +94,43 @@ func compare(have, want facts, last map[string]any) []Field {
 			continue
 		}
 		before, set := last[name]
-		fields = append(fields, Field{Name: name, Old: have[name], New: want[name], ByHand: set && !same(before, have[name])})
+		fields = append(fields, Field{Name: name, Old: have[name], New: want[name], ByHand: set && undoes(name, have[name], want[name], before)})
 	}
 	return fields
+}
+
+// undoes reports whether to make have what is wanted would undo what somebody did
+// since a file set last. Of a set each item counts for itself: what left it by hand, or
+// by itself, and is not wanted any more, is not brought back by another item that is.
+func undoes(name string, have, want, last any) bool {
+	is, okIs := itemsOf(name, have)
+	shall, okShall := itemsOf(name, want)
+	was, okWas := itemsOf(name, last)
+	if !okIs || !okShall || !okWas {
+		return !same(last, have)
+	}
+	for _, items := range []map[string]string{is, shall} {
+		for item := range items {
+			if is[item] != shall[item] && is[item] != was[item] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// itemsOf tells the items of a set, those of members by person and with the end.
+func itemsOf(name string, v any) (map[string]string, bool) {
+	list, ok := asSet(v)
+	items := make(map[string]string, len(list))
+	for _, item := range list {
+		key, rest := item, ""
+		if name == factMembers {
+			key, rest = cutSubject(item)
+		}
+		items[key] = "in" + rest
+	}
+	return items, ok
 }
 
 // Duration is written as 5m, 12h or 30s, and kept in milliseconds.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
@@ -29,6 +30,11 @@ type File struct {
 	Clients        []Client        `yaml:"clients,omitempty"`
 
 	name string // for errors
+}
+
+// namesClient reports whether the file names a client by its client_id.
+func (f *File) namesClient(clientID string) bool {
+	return slices.ContainsFunc(f.Clients, func(c Client) bool { return c.ClientID == clientID })
 }
 
 // Name is the file's own, or DefaultManager.
@@ -93,6 +99,29 @@ func (f *File) check() error {
 				return f.at(line, fmt.Errorf("%q is named in line %d already", o.label(), first))
 			}
 			named[key] = line
+		}
+	}
+	return f.checkPlaces()
+}
+
+// checkPlaces refuses to keep two secrets in one file, where the second one would be lost.
+func (f *File) checkPlaces() error {
+	kept := map[string]int{}
+	check := func(path string, line int) error {
+		if first, twice := kept[path]; twice && path != "" {
+			return f.at(line, fmt.Errorf("secret_file %q is named in line %d already", path, first))
+		}
+		kept[path] = line
+		return nil
+	}
+	for _, a := range f.APIs {
+		if err := check(a.SecretFile, a.line); err != nil {
+			return err
+		}
+	}
+	for _, c := range f.Clients {
+		if err := check(c.SecretFile, c.line); err != nil {
+			return err
 		}
 	}
 	return nil

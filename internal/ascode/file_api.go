@@ -17,7 +17,9 @@ type API struct {
 	TokenAlgorithm       *string        `yaml:"token_algorithm,omitempty"`
 	AuthenticationClaims *bool          `yaml:"authentication_claims,omitempty"`
 	StatusList           *bool          `yaml:"status_list,omitempty"`
-	Permissions          []Permission   `yaml:"permissions,omitzero" fact:"-"`
+	// SecretPlace is that of the client of its resource server.
+	SecretPlace `yaml:",inline"`
+	Permissions []Permission `yaml:"permissions,omitzero" fact:"-"`
 
 	line int
 }

@@ -17,13 +17,7 @@ type Client struct {
 	Type     string         `yaml:"type,omitempty" fact:"-"`
 	Disabled *bool          `yaml:"disabled,omitempty"`
 
-	// SecretFile is where the secret is kept that is made with the client; without
-	// it the secret is told, once.
-	SecretFile string `yaml:"secret_file,omitempty" fact:"-"`
-	// SecretFrom is where a secret is found that is chosen elsewhere: env:NAME or
-	// file:PATH. SecretOverlap is how long those before it go on.
-	SecretFrom    string    `yaml:"secret_from,omitempty" fact:"-"`
-	SecretOverlap *Duration `yaml:"secret_overlap,omitempty" fact:"-"`
+	SecretPlace `yaml:",inline"`
 
 	AuthMethod             *string  `yaml:"auth_method,omitempty"`
 	JWKS                   *string  `yaml:"jwks,omitempty"`

@@ -2,6 +2,7 @@ package ascode
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +73,10 @@ func (m Member) MarshalYAML() (any, error) {
 	return memberForm{User: m.User, Until: until(m.Until.UnixMilli())}, nil
 }
 
-const untilWord = " until "
+const (
+	factMembers = "members"
+	untilWord   = " until "
+)
 
 // until is the end of a membership, to the millisecond where it has them.
 func until(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }
@@ -89,7 +93,7 @@ func (g Group) facts() facts {
 			}
 			list = append(list, m.User+untilWord+until(m.Until.UnixMilli()))
 		}
-		f["members"] = set(list)
+		f[factMembers] = set(list)
 	}
 	if g.Managers != nil {
 		f["managers"] = set(g.Managers)
@@ -124,4 +128,19 @@ func cutSubject(item string) (sub, rest string) {
 		return item[:i], item[i:]
 	}
 	return item, ""
+}
+
+// lasting leaves out of what a file set the memberships that have ended by themselves.
+func lasting(applied map[string]any, now time.Time) map[string]any {
+	list, ok := asSet(applied[factMembers])
+	if !ok {
+		return applied
+	}
+	left := maps.Clone(applied)
+	left[factMembers] = slices.DeleteFunc(slices.Clone(list), func(item string) bool {
+		_, rest := cutSubject(item)
+		end, err := time.Parse(time.RFC3339Nano, strings.TrimPrefix(rest, untilWord))
+		return err == nil && !end.After(now)
+	})
+	return left
 }

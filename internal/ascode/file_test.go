@@ -3,6 +3,7 @@ package ascode_test
 import (
 	"bytes"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -21,7 +22,9 @@ func TestRead_Refuses(t *testing.T) {
 		"groups: [{name: [A]}]":                       "test.yaml: [1:",
 		"groups: [{second_factor: perhaps, name: A}]": "test.yaml: [1:",
 		"groups:\n  - description: x":                 "test.yaml:2: it has no name",
-		"clients: [{type: web}]":                      "test.yaml:1: it has no name",
+		"apis:\n- {audience: https://a.example, secret_file: a.secret}\nclients:\n- {name: A, secret_file: a.secret}": `test.yaml:4: secret_file "a.secret" is named in line 2 already`,
+		"apis:\n- audience: https://a.example\n  secret_form: env:A":                                                  `[3:3] unknown field "secret_form"`,
+		"clients: [{type: web}]": "test.yaml:1: it has no name",
 		"apis:\n- name: A\n  audience: https://a.example\n\n- audience: https://a.example/": `test.yaml:5: "https://a.example/" is named in line 2 already`,
 		"apis: [{audience: x, token_lifetime: 5}]":                                          `"5" is not a duration such as 5m`,
 		"apis: [{audience: x, token_lifetime: 1us}]":                                        "milliseconds are the shortest",
@@ -91,6 +94,7 @@ func FuzzRead(f *testing.F) {
 func TestExamples(t *testing.T) {
 	w := newWorld(t)
 	w.secrets["env:NIGHTLY_SECRET"] = "7h3bqk2v9xw4m8zt5c6n1r0p7h3bqk2v"
+	w.secrets["env:POSTS_API_SECRET"] = "9xw4m8zt5c6n1r0p7h3bqk2v9xw4m8zt"
 	for _, name := range []string{"posts", "platform"} {
 		text, err := os.ReadFile("../../examples/as-code/" + name + ".yaml")
 		must(t, err)
@@ -100,5 +104,30 @@ func TestExamples(t *testing.T) {
 		if out := w.mustApply(string(text), ascode.Options{}); out != "" {
 			t.Errorf("%s again:\n%s", name, out)
 		}
+	}
+}
+
+// TestEveryMemberIsDocumented: whatever a file can say stands in docs/as-code.md.
+func TestEveryMemberIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/as-code.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members func(of reflect.Type)
+	members = func(of reflect.Type) {
+		for i := range of.NumField() {
+			field := of.Field(i)
+			name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+			if options == "inline" {
+				members(field.Type)
+				continue
+			}
+			if !bytes.Contains(page, []byte("`"+name+"`")) {
+				t.Errorf("%s of %s is not there", name, of.Name())
+			}
+		}
+	}
+	for _, object := range []any{ascode.API{}, ascode.Permission{}, ascode.PermissionSet{}, ascode.Group{}, ascode.Member{}, ascode.Client{}} {
+		members(reflect.TypeOf(object))
 	}
 }

@@ -34,6 +34,9 @@ func (r *run) prune(ctx context.Context, targets []*target) error {
 	named := map[markKey]bool{}
 	for _, t := range targets {
 		named[markKey{t.kind, t.name}] = true
+		if t.mark != nil {
+			named[markKey{t.kind, t.mark.Name}] = true
+		}
 	}
 	for name := range r.file.Settings { // also what the configuration gives by now
 		named[markKey{accounts.ManagedSetting, name}] = true

@@ -111,6 +111,25 @@ func TestManagers(t *testing.T) {
 	if m := marks[w.group("Editors").ID]; m.Manager != "theirs" || !m.Names("second_factor") || m.Names("description") {
 		t.Errorf("mark %+v", m)
 	}
+	// Nor is what was removed, or made anew under the name, anybody's.
+	for why, again := range map[string]bool{"removed": false, "made anew": true} {
+		must(t, w.Groups.Delete(ctx, by, "Editors"))
+		if again {
+			_, err := w.Groups.Create(ctx, by, "Editors", "")
+			must(t, err)
+		}
+		if _, err := w.apply(ours, ascode.Options{Force: true}); !errors.Is(err, accounts.ErrManaged) || !strings.Contains(err.Error(), `"theirs"`) {
+			t.Errorf("%s: %v", why, err)
+		}
+		if !again {
+			if _, err := w.apply(ours, ascode.Options{TakeOver: true}); !errors.Is(err, ascode.ErrByHand) {
+				t.Errorf("taking over what was removed: %v", err)
+			}
+			_, err := w.Groups.Create(ctx, by, "Editors", "")
+			must(t, err)
+		}
+	}
+	w.mustApply(theirs, ascode.Options{})
 	if out, want := w.mustApply(ours, ascode.Options{TakeOver: true}), "group editors changed from theirs\n  description \"\" -> \"Ours\"\n"; out != want {
 		t.Errorf("told %q", out)
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// djangoSite is a Django project in a folder of its own (testdata/djangosite.py).
+// djangoSite is a Django project in a folder of its own (testdata/djangosite).
 type djangoSite struct {
 	t      *testing.T
 	folder string
@@ -24,11 +24,7 @@ type djangoSite struct {
 func newDjangoSite(t *testing.T) *djangoSite {
 	t.Helper()
 	s := &djangoSite{t: t, folder: t.TempDir(), url: "http://127.0.0.1:" + freePorts(t, 1)[0]}
-	code, err := os.ReadFile(filepath.Join("testdata", "djangosite.py"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(s.folder, "djangosite.py"), code, 0o600); err != nil {
+	if err := os.CopyFS(s.folder, os.DirFS(filepath.Join("testdata", "djangosite"))); err != nil {
 		t.Fatal(err)
 	}
 	s.env = append(withoutSettings(os.Environ()), "PYTHONDONTWRITEBYTECODE=1", "SITE_URL="+s.url, "PASSWORD="+password)
@@ -141,17 +137,29 @@ func (r *djangoReader) signIn(server *server, page, username string) {
 // by what Gatehouse says.
 func TestDjangoSiteMovesIn(t *testing.T) {
 	server, project := start(t, embedded), newDjangoSite(t)
-	project.manage("old.sqlite3", "migrate", "-v0")
+	project.manage("old.sqlite3", "migrate", "--run-syncdb", "-v0")
 	project.manage("old.sqlite3", "old")
 	dump := filepath.Join(project.folder, "dump.json")
-	if err := os.WriteFile(dump, []byte(project.manage("old.sqlite3", "dumpdata", "auth", "contenttypes", "--natural-foreign")), 0o600); err != nil {
+	if err := os.WriteFile(dump, []byte(project.manage("old.sqlite3", "dumpdata", "auth", "contenttypes", "accounts", "--natural-foreign")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	answer := server.ask(t, "import", "django", dump, "--audience", project.url+"/api", "--app", "blog")
+	answer := server.ask(t, "import", "django", dump, "--user-model", "accounts.User", "--audience", project.url+"/api", "--app", "blog")
 	apis, _ := answer["new_apis"].([]any)
 	people, _ := answer["people"].(map[string]any)
-	if len(apis) != 1 || people["created"] != 3.0 {
+	if len(apis) != 1 || people["created"] != 6.0 {
 		t.Fatalf("imported %v", people)
+	}
+	for name, want := range map[string]string{"ada": "", "gone": "banned", "barred": "banned", "clerk": "staff", "root": "staff superuser"} {
+		var is []string
+		found := server.ask(t, "user", "show", "--user", name)
+		for _, what := range []string{"banned", "staff", "superuser"} {
+			if found[what] == true {
+				is = append(is, what)
+			}
+		}
+		if got := strings.Join(is, " "); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
 	}
 	api, _ := apis[0].(map[string]any)
 	apiID, _ := api["client_id"].(string)
@@ -160,7 +168,7 @@ func TestDjangoSiteMovesIn(t *testing.T) {
 	c := server.register(t, "--name", "Site", "--type", "web", "--redirect-uri", project.url+"/callback",
 		"--scope", "openid profile offline_access blog:add_post blog:delete_post")
 	project.env = append(project.env, "ISSUER="+server.issuer, "SITE_ID="+c.ID, "SITE_SECRET="+c.Secret, "API_ID="+apiID, "API_SECRET="+apiSecret)
-	project.manage("new.sqlite3", "migrate", "-v0")
+	project.manage("new.sqlite3", "migrate", "--run-syncdb", "-v0")
 	project.serve()
 
 	ada, bob := project.reader(), project.reader()
@@ -185,8 +193,15 @@ func TestDjangoSiteMovesIn(t *testing.T) {
 			t.Errorf("%s at %s: %d, want %d %.200s", c.who, c.path, status, c.status, text)
 		}
 	}
-	if answer, err := server.agent(t).authorize(mustLead(t, project.reader()), "gone"); err == nil && answer.Has("code") {
-		t.Error("somebody who was not active got in")
+	// Who was shut out still is, and is told so: but only if the password is right.
+	for name, typed := range map[string]string{"gone": password, "barred": password, "ada": "not " + password} {
+		someone, want := server.agent(t), "/signin: 403 Forbidden, Error: You do not have access"
+		if someone.password = typed; typed != password {
+			want = "the pages do not end"
+		}
+		if answer, err := someone.authorize(mustLead(t, project.reader()), name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s signs in: %q, %v, want %s", name, answer, err, want)
+		}
 	}
 
 	// What is given and taken in Gatehouse holds in Django.
@@ -203,6 +218,15 @@ func TestDjangoSiteMovesIn(t *testing.T) {
 	}
 	if status, _, _ := ada.get("/drafts"); status != http.StatusOK {
 		t.Errorf("ada lost her sign-in: %d", status)
+	}
+	// What is given shows at the next sign-in, and gives nothing to others.
+	bob = project.reader()
+	bob.signIn(server, "/drafts", "bob")
+	if status, _, text := bob.get("/delete"); status != http.StatusOK || text != "deleted" {
+		t.Errorf("bob may delete by now: %d %.200s", status, text)
+	}
+	if status, _, _ := ada.get("/delete"); status != http.StatusForbidden {
+		t.Errorf("ada may delete: %d", status)
 	}
 }
 

@@ -83,7 +83,7 @@ func (a *app) client() (c *importing.Client, why string) {
 
 // kind finds the type that does the least of what the client could do.
 func (a *app) kind(c *importing.Client) string {
-	people, itself := a.Flag("standardFlowEnabled", true), a.Flag("serviceAccountsEnabled", false)
+	people, itself := a.Flag("standardFlowEnabled", true), a.itself(c)
 	for name, reason := range map[string]string{
 		"implicitFlowEnabled": "the implicit flow, which nobody should use any more", "directAccessGrantsEnabled": "the password grant, which nobody should use any more",
 	} {
@@ -91,13 +91,16 @@ func (a *app) kind(c *importing.Client) string {
 			a.note(reason)
 		}
 	}
-	if a.attributes["oauth2.device.authorization.grant.enabled"] == "true" {
-		a.note("the device grant")
+	for name, reason := range map[string]string{
+		"oauth2.device.authorization.grant.enabled": "the device grant", "oidc.ciba.grant.enabled": "the grant of CIBA", "standard.token.exchange.enabled": "token exchange",
+	} {
+		if a.attributes[name] == "true" {
+			a.note(reason)
+		}
 	}
-	public := a.Flag("publicClient", false)
 	switch {
-	case people && public:
-		c.Type = accounts.SPAClient
+	case people && a.Flag("publicClient", false):
+		c.Type, c.GrantTypes = accounts.SPAClient, []string{accounts.GrantAuthorizationCode, accounts.GrantRefreshToken}
 		if slices.ContainsFunc(a.Texts("redirectUris"), ofDevice) {
 			c.Type = accounts.NativeClient
 		}
@@ -106,13 +109,13 @@ func (a *app) kind(c *importing.Client) string {
 		if itself {
 			c.GrantTypes = append(c.GrantTypes, accounts.GrantClientCredentials)
 		}
-	case itself && !public:
+	case itself:
 		c.Type = accounts.MachineClient
 	default:
 		return "it has neither the code flow nor a service account"
 	}
-	if itself && !public {
-		c.Permissions = a.realm.everything(a.realm.services[a.id], a.report, a.id)
+	if a.attributes["use.refresh.tokens"] == "false" {
+		c.GrantTypes = slices.DeleteFunc(c.GrantTypes, func(grant string) bool { return grant == accounts.GrantRefreshToken })
 	}
 	return ""
 }
@@ -247,6 +250,7 @@ func (a *app) scopes(c *importing.Client) {
 
 // policies carries over how strictly the client is treated.
 func (a *app) policies(c *importing.Client) {
+	a.strictness()
 	switch method := a.attributes["pkce.code.challenge.method"]; {
 	case c.Type == accounts.MachineClient:
 	case method == "plain":
@@ -270,5 +274,36 @@ func (a *app) policies(c *importing.Client) {
 		} else {
 			c.AccessTokenLifetime = seconds * 1000
 		}
+	}
+}
+
+// strictness notes what kept others out and Gatehouse does not have, for a client or
+// at all.
+func (a *app) strictness() {
+	for name, reason := range map[string]string{
+		"dpop.bound.access.tokens":                   "its tokens were bound to its key (DPoP): they open to whoever has them now",
+		"tls.client.certificate.bound.access.tokens": "its tokens were bound to its certificate (mTLS): they open to whoever has them now",
+	} {
+		if a.attributes[name] == "true" {
+			a.note(reason)
+		}
+	}
+	if demand := a.attributes["request.object.required"]; demand != "" && demand != "not required" {
+		a.note("its requests had to be signed (request objects), and do not have to be now")
+	}
+	for _, name := range []string{
+		"client.session.idle.timeout", "client.session.max.lifespan", "client.offline.session.idle.timeout", "client.offline.session.max.lifespan",
+		"minimum.acr.value", "default.acr.values", "id.token.encrypted.response.alg", "access.token.signed.response.alg",
+		"user.info.response.signature.alg", "user.info.encrypted.response.alg", "authorization.signed.response.alg", "authorization.encrypted.response.alg",
+	} {
+		if a.attributes[name] != "" {
+			a.note("the setting " + name)
+		}
+	}
+	if len(a.Object.Object("authenticationFlowBindingOverrides").Names()) > 0 {
+		a.note("a way of its own to sign in: people sign in as for all other apps")
+	}
+	if a.Flag("authorizationServicesEnabled", false) {
+		a.note("authorization services (policies for resources)")
 	}
 }

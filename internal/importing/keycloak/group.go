@@ -32,7 +32,7 @@ func (r *Realm) addGroup(o *importing.Object, above string, parent *importing.Gr
 		return err
 	}
 	if _, known := r.groups[path]; !known {
-		r.groups[path] = g
+		r.groups[path], r.within[path] = g, within{held: held, above: above}
 	}
 	if len(attributes.Names()) > 0 {
 		report.Note("group", path, "its attributes")

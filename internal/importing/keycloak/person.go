@@ -91,6 +91,7 @@ func (p *people) person(o *importing.Object) *importing.Person {
 	for name, reason := range map[string]string{
 		"federatedIdentities": "signed in with an identity provider, and needs a password or a passkey",
 		"federationLink":      "comes from a directory, which holds the password",
+		"clientConsents":      "had agreed to apps, and is asked for consent again",
 	} {
 		if slices.Contains(o.Names(), name) {
 			note(reason)

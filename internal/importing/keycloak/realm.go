@@ -33,8 +33,9 @@ type Realm struct {
 	plan     *importing.Plan
 	name     string
 	roles    map[ref]*role
-	groups   map[string]*importing.Group // by path
-	services map[string][]ref            // what the service accounts of clients hold
+	groups   map[string]*importing.Group // by path; nil: it is not carried over
+	within   map[string]within           // what the groups of the file hold, by path
+	services map[string]service          // the service accounts of clients
 	people   int64
 	rawRoles *importing.Object
 	rawGroup []*importing.Object
@@ -44,6 +45,13 @@ type Realm struct {
 // ref names a role: of the realm if client is empty.
 type ref struct{ client, name string }
 
+// within is what somebody has who is in a group: its roles, and what they have who are
+// in the group around it.
+type within struct {
+	held  []ref
+	above string // its path
+}
+
 const maxRecords = 100_000
 
 // New reads a file.
@@ -52,7 +60,7 @@ func New(file io.ReadSeeker, o Options) *Realm { return &Realm{file: file, optio
 // Plan implements importing.Source.
 func (r *Realm) Plan(report *importing.Report) (*importing.Plan, error) {
 	r.plan, r.roles, r.groups = &importing.Plan{}, map[ref]*role{}, map[string]*importing.Group{}
-	r.services, r.people, r.rawGroup, r.rawApps = map[string][]ref{}, 0, nil, nil
+	r.within, r.services, r.people, r.rawGroup, r.rawApps = map[string]within{}, map[string]service{}, 0, nil, nil
 	r.rawRoles, _ = importing.ParseObject(json.RawMessage("{}"))
 	if err := r.read(report); err != nil {
 		return nil, err
@@ -182,20 +190,6 @@ func collect(s *importing.Stream, into *[]*importing.Object) error {
 		*into = append(*into, o)
 		return err
 	})
-}
-
-// service notes what a client's own account holds: the client gets it.
-func (r *Realm) service(raw json.RawMessage) error {
-	o, err := importing.ParseObject(raw)
-	if err != nil {
-		return err
-	}
-	client := o.Text("serviceAccountClientId")
-	if client == "" || len(r.services) >= maxRecords {
-		return nil
-	}
-	r.services[client] = refs(o.Texts("realmRoles"), o.Lists("clientRoles"))
-	return o.Err
 }
 
 // refs joins realm roles and those of clients, in one order.

@@ -26,6 +26,11 @@ func ownClient(clientID string) bool {
 		strings.HasSuffix(clientID, "-realm")
 }
 
+// administers reports whether the roles of a client are those of administrators.
+func administers(clientID string) bool {
+	return clientID == "realm-management" || strings.HasSuffix(clientID, "-realm")
+}
+
 // ownScope are the client scopes that every realm has.
 func ownScope(name string) bool {
 	return slices.Contains([]string{
@@ -175,7 +180,7 @@ func (r *Realm) reach(held []ref, report *importing.Report, kind, name string) (
 		seen[at] = true
 		one := r.roles[at]
 		switch {
-		case at.client == "realm-management" || strings.HasSuffix(at.client, "-realm"):
+		case administers(at.client):
 			report.Note(kind, name, "administered Keycloak, and does not administer Gatehouse")
 		case ownClient(at.client), one != nil && one.own:
 		case one == nil:
@@ -195,27 +200,4 @@ func (r *Realm) reach(held []ref, report *importing.Report, kind, name string) (
 	}
 	slices.Sort(permissions)
 	return permissions, groups
-}
-
-// everything follows all roles to the permissions that they come to: a client holds
-// permissions, and is in no group.
-func (r *Realm) everything(held []ref, report *importing.Report, client string) (permissions []string) {
-	seen := map[ref]bool{}
-	for todo := slices.Clone(held); len(todo) > 0; {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		one := r.roles[at]
-		if seen[at] || one == nil || one.own {
-			continue
-		}
-		seen[at] = true
-		todo = append(todo, one.parts...)
-		switch {
-		case one.permission != "":
-			permissions = append(permissions, one.permission)
-		case one.client != "" || len(one.parts) == 0:
-			report.Note("client", client, "its service account holds a role that is no permission")
-		}
-	}
-	return slices.Compact(slices.Sorted(slices.Values(permissions)))
 }

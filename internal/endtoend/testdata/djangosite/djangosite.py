@@ -23,7 +23,8 @@ sys.modules["djangosite"] = sys.modules[__name__]  # Django imports by name what
 
 settings.configure(
     DEBUG=False, ALLOWED_HOSTS=["*"], SECRET_KEY="of a test, which lasts as long as it does", USE_TZ=True,
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "accounts"], AUTH_USER_MODEL="accounts.User",
+    MIGRATION_MODULES=dict.fromkeys(("auth", "contenttypes", "sessions", "accounts")),  # tables are made as they are now
     MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": env("SITE_DATABASE")}},
     AUTHENTICATION_BACKENDS=["djangosite.Backend"],
@@ -146,6 +147,9 @@ def old():
     people.create_user("ada", "ada@example.com", env("PASSWORD"), first_name="Ada").groups.add(authors)
     people.create_user("bob", "", env("PASSWORD")).groups.add(visitors)
     people.create_user("gone", "", env("PASSWORD"), is_active=False).groups.add(authors)
+    people.create_user("barred", "", env("PASSWORD"), is_banned=True).groups.add(authors)
+    people.create_user("clerk", is_staff=True)
+    people.create_superuser("root")
 
 
 if __name__ == "__main__":
