@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/provider/keys"
 	"github.com/gatehouse-id/gatehouse/revocation"
@@ -16,9 +16,9 @@ import (
 // Protocol is this server's own endpoints, asked in this process in the name of a
 // client. *provider.Console is one.
 type Protocol interface {
-	// Ask sends a request as if the client had shown its credential. What the endpoint
-	// refuses is an answer, not an error.
-	Ask(ctx context.Context, app *accounts.Client, call Call) (Wire, error)
+	// Ask sends a request as if the client had shown its credential; by is the person
+	// who has it sent. What the endpoint refuses is an answer, not an error.
+	Ask(ctx context.Context, by audit.Actor, app *accounts.Client, call Call) (Wire, error)
 	// Read takes a token apart that this server issued.
 	Read(ctx context.Context, raw string) (*ReadToken, error)
 	// Once reports whether a run has not been used yet, and uses it up; until, in Unix
@@ -28,6 +28,9 @@ type Protocol interface {
 	// lost.
 	Keep(ctx context.Context, run id.ID, sealed []byte, ttl time.Duration) error
 	Kept(ctx context.Context, run id.ID) ([]byte, error)
+	// SpendRevocation takes one row from somebody's budget of revoked tokens. Error:
+	// *accounts.Throttled.
+	SpendRevocation(ctx context.Context, by audit.Actor) error
 }
 
 // Endpoint names one of the protocol's.
@@ -96,7 +99,7 @@ func (a *Admin) Debuggable(ctx context.Context, c *Caller, clientID string) (*ac
 		return nil, err
 	}
 	if app.DisabledAt != 0 {
-		return nil, fmt.Errorf("%w: the app is switched off", ErrState)
+		return nil, accounts.Because(ErrState, "the app is switched off")
 	}
 	return app, nil
 }
@@ -111,7 +114,7 @@ func (a *Admin) BeginDebug(ctx context.Context, c *Caller, clientID, grantType s
 	if err := a.Clients.Debugged(ctx, c.Actor, app, grantType); err != nil {
 		return Wire{}, err
 	}
-	return a.Protocol.Ask(ctx, app, call)
+	return a.Protocol.Ask(ctx, c.Actor, app, call)
 }
 
 // Debug asks another question. Errors: those of Debuggable.
@@ -120,7 +123,7 @@ func (a *Admin) Debug(ctx context.Context, c *Caller, clientID string, call Call
 	if err != nil {
 		return Wire{}, err
 	}
-	return a.Protocol.Ask(ctx, app, call)
+	return a.Protocol.Ask(ctx, c.Actor, app, call)
 }
 
 // RedeemDebug exchanges the code that a run has led to, which happens once: a page that
@@ -136,9 +139,9 @@ func (a *Admin) RedeemDebug(ctx context.Context, c *Caller, clientID string, run
 		return Wire{}, fmt.Errorf("use a run up: %w", err)
 	}
 	if !first {
-		return Wire{}, fmt.Errorf("%w: this answer was used already", ErrState)
+		return Wire{}, accounts.Because(ErrState, "this answer was used already")
 	}
-	return a.Protocol.Ask(ctx, app, Call{Endpoint: EndpointToken, Form: form})
+	return a.Protocol.Ask(ctx, c.Actor, app, Call{Endpoint: EndpointToken, Form: form})
 }
 
 // EndDebugged ends the grant of an access token that a run led to, which must be the
@@ -159,25 +162,12 @@ func (a *Admin) EndDebugged(ctx context.Context, c *Caller, clientID, raw string
 	return a.Consents.RevokeGrant(ctx, c.Actor, grant, accounts.ReasonRevoked)
 }
 
-// DebugAudiences are the APIs that define some of the scopes, in the order of their
-// audiences: an access token is for one of them.
-func (a *Admin) DebugAudiences(ctx context.Context, c *Caller, clientID string) ([]string, error) {
-	app, err := a.Debuggable(ctx, c, clientID)
-	if err != nil {
-		return nil, err
-	}
+// AppAPIs are the APIs of what an app may ask for or holds, with nothing else of them:
+// that takes another permission. The app is one that the caller was given.
+func (a *Admin) AppAPIs(ctx context.Context, app *accounts.Client) ([]accounts.API, error) {
 	all, err := a.APIs.Store.ListAPIs(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("APIs of an app: %w", err)
 	}
-	scopes := slices.Concat(app.Scopes, app.Held())
-	var found []string
-	for i := range all {
-		defines := slices.ContainsFunc(all[i].Permissions, func(p accounts.Permission) bool { return slices.Contains(scopes, p.Name) })
-		if defines && all[i].DisabledAt == 0 {
-			found = append(found, all[i].Audience)
-		}
-	}
-	slices.Sort(found)
-	return found, nil
+	return accounts.APIsOf(app, all), nil
 }

@@ -5,12 +5,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
 // Weighed is a token and what the ledger says of it.
 type Weighed struct {
 	*ReadToken
+	// Hidden says that the caller may not read the ledger (AdminRevocationsRead): then
+	// only BelowFloor is set of what follows, and First, with nothing but its kind.
+	Hidden bool
 	// Of access tokens alone:
 	Head       int64 // where the ledger stands
 	BelowFloor bool  // rows that could concern it are gone, so it is refused
@@ -48,7 +52,22 @@ func (a *Admin) DebugToken(ctx context.Context, c *Caller, clientID, raw string)
 	if !t.Access {
 		return w, nil
 	}
-	return w, a.weigh(ctx, w)
+	if err := a.weigh(ctx, w); err != nil {
+		return nil, err
+	}
+	if !c.May(accounts.AdminRevocationsRead) {
+		w.hide()
+	}
+	return w, nil
+}
+
+// hide leaves the verdict, as any resource server would give it.
+func (w *Weighed) hide() {
+	bare := &Weighed{ReadToken: w.ReadToken, Hidden: true, BelowFloor: w.BelowFloor}
+	if w.First != nil {
+		bare.First = &revocation.Row{Kind: w.First.Kind}
+	}
+	*w = *bare
 }
 
 func (a *Admin) weigh(ctx context.Context, w *Weighed) error {
@@ -128,7 +147,7 @@ func (w *Weighed) take(rows []revocation.Row) {
 		}
 		for n := range w.Asked {
 			key := &w.Asked[n]
-			if key.Kind != row.Kind || key.Key != row.Key {
+			if key.Kind != row.Kind || key.Key != row.Key || row.Kind == revocation.All && row.Audience != "" && row.Audience != w.Keys.Audience {
 				continue
 			}
 			if key.Row == nil {

@@ -167,20 +167,7 @@ func (d *debugger) atOnce(q url.Values, n int) (won int) {
 // cannot run it; and the tokens of a page serve for the app that they are of.
 func TestAttack_ConsoleAuthority(t *testing.T) {
 	d := newDebugger(t)
-	ctx := t.Context()
-	clerk := d.person("clerk")
-	for _, err := range []error{
-		d.users.SetStaff(ctx, tester, clerk.Subject, true),
-		second(d.groups.Create(ctx, tester, "Clerks", "")),
-		d.groups.GrantPermission(ctx, tester, "Clerks", accounts.AdminClientsWrite),
-		d.groups.GrantPermission(ctx, tester, "Clerks", accounts.AdminClientsRead),
-		d.groups.AddMember(ctx, tester, "Clerks", clerk.Subject, 0),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	b := d.signedIn(clerk)
+	b := d.signedIn(d.clerk())
 	wantPage(t, b.get(issuer+debugPath(d.web)), http.StatusOK)
 	wantPage(t, b.get(issuer+debugPath(d.machine)), http.StatusForbidden) // it holds posts:add, the clerk does not
 	wantPage(t, b.post(debugPath(d.machine), url.Values{"action": {"machine"}}), http.StatusForbidden)
@@ -197,6 +184,60 @@ func TestAttack_ConsoleAuthority(t *testing.T) {
 	// A session that was left open does not begin a run.
 	d.clock.advance(11 * time.Minute)
 	location(t, d.get(issuer+debugPath(d.web)), issuer+"/signin")
+}
+
+// clerk is somebody who looks after apps, and nothing else.
+func (d *debugger) clerk() *accounts.User {
+	d.t.Helper()
+	ctx, clerk := d.t.Context(), d.person("clerk")
+	for _, err := range []error{
+		d.users.SetStaff(ctx, tester, clerk.Subject, true),
+		second(d.groups.Create(ctx, tester, "Clerks", "")),
+		d.groups.GrantPermission(ctx, tester, "Clerks", accounts.AdminClientsWrite),
+		d.groups.GrantPermission(ctx, tester, "Clerks", accounts.AdminClientsRead),
+		d.groups.AddMember(ctx, tester, "Clerks", clerk.Subject, 0),
+	} {
+		if err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	return clerk
+}
+
+// TestAttack_ConsoleLedger: who may try apps, but not read the ledger, sees what any
+// resource server would tell, and nothing of who has heard what, when and why.
+func TestAttack_ConsoleLedger(t *testing.T) {
+	d := newDebugger(t)
+	clerk := d.clerk()
+	d.root, d.browser = clerk, d.signedIn(clerk)
+	hidden := []string{"!refused since position", "!token-revoked", "!What it can be revoked by", "!Resource servers that", "!/admin/revocations?"}
+	d.run(d.web, "openid").shows(append(hidden, "accepted now", "takes the permission "+accounts.AdminRevocationsRead)...)
+	d.do(d.web, "revoke_access").shows(append(hidden, "refused because of a row “token”", "!accepted now")...)
+	if err := d.groups.GrantPermission(t.Context(), tester, "Clerks", accounts.AdminRevocationsRead); err != nil {
+		t.Fatal(err)
+	}
+	d.do(d.web, "look").shows("refused since position", "token-revoked", "What it can be revoked by", "!takes the permission")
+}
+
+// TestAttack_ConsoleLate: what gives tokens or ends them needs a fresh sign-in at each
+// step; an open page of a run goes on to show what is so.
+func TestAttack_ConsoleLate(t *testing.T) {
+	d := newDebugger(t)
+	d.run(d.web, "openid offline_access", "resource", issuer)
+	page := d.flow
+	d.clock.advance(9 * time.Minute)
+	d.do(d.web, "refresh").shows("accepted now")
+	d.clock.advance(2 * time.Minute)
+	for _, action := range []string{"refresh", "revoke_access", "revoke_refresh", "end", "begin", "machine"} {
+		d.flow = page
+		location(t, d.press(d.web, url.Values{"action": {action}}), issuer+"/signin")
+	}
+	for _, action := range []string{"look", "introspect", "userinfo"} {
+		d.flow = page
+		d.do(d.web, action)
+	}
+	d.signIn(d.root)
+	d.take(d.get(issuer+debugPath(d.web)), http.StatusOK)
 }
 
 func second[T any](_ T, err error) error { return err }

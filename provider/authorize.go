@@ -94,7 +94,7 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, params url.Valu
 		return
 	}
 	p.twice(func(find finder) bool {
-		a, err := p.readAuthorization(r.Context(), params, pushed != nil && pushed.Console, find)
+		a, err := p.readAuthorization(r.Context(), params, pushed.operator(), find)
 		if err == nil && a.client.RequirePAR && pushed == nil {
 			err = invalidRequest("This client must push its authorization requests (RFC 9126)")
 		}
@@ -110,7 +110,15 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, params url.Valu
 	})
 }
 
+// paramOperator stands in the parameters of a stored flow for authorization.operator.
+// Whatever came from outside under that name is not kept.
+const paramOperator = "gatehouse_operator"
+
 func (p *Provider) newFlow(a *authorization, now time.Time) *flow.Flow {
+	a.params.Del(paramOperator)
+	if a.operator != "" {
+		a.params.Set(paramOperator, a.operator)
+	}
 	f := &flow.Flow{
 		ID: id.New(), GrantID: id.New(), ClientID: a.client.ClientID, Params: a.params.Encode(),
 		Pushed: a.pushed != nil, RedirectURI: a.redirectURI, Scopes: a.covered,
@@ -169,9 +177,7 @@ func (p *Provider) resume(w http.ResponseWriter, r *http.Request, rawID string) 
 		return
 	}
 	p.twice(func(find finder) bool {
-		// A flow that was pushed with the console's redirect URI was pushed by the
-		// console: nobody else can push one.
-		a, err := p.readAuthorization(r.Context(), params, f.Pushed, find)
+		a, err := p.readAuthorization(r.Context(), params, params.Get(paramOperator), find)
 		if err != nil && a.early {
 			return false
 		}
@@ -250,8 +256,13 @@ func (p *Provider) showUnproven(w http.ResponseWriter, r *http.Request, u *unpro
 		page.Kind = templates.UnknownClient
 	case badRedirect:
 		page.Kind = templates.BadRedirectURI
+	case badPerson:
+		page.Kind = templates.AccessDenied
 	}
 	status := http.StatusBadRequest
+	if u.kind == badPerson {
+		status = http.StatusForbidden
+	}
 	if u.kind == tooManyRequests {
 		page.Kind, status = templates.TooManyRequests, http.StatusTooManyRequests
 		retryAfter(w, u.err)

@@ -61,7 +61,7 @@ func (p *Provider) takeStep(w http.ResponseWriter, r *http.Request, a *authoriza
 	if err == nil {
 		next, err = nextStep(a, f.Flow, st, d, now)
 	}
-	if err == nil && next == stepConsent && p.operatorConsents(a) {
+	if err == nil && next == stepConsent && a.operatorConsents() {
 		st, err = p.consentForOperator(ctx, r, a, st, now)
 		next = stepIssue
 	}
@@ -128,6 +128,11 @@ func nextStep(a *authorization, f *flow.Flow, st *granting.Standing, d *demands,
 	if !signedIn(st, now) {
 		return signIn, nil
 	}
+	// Before anything is asked or written down: what an operator has begun is no reason
+	// for anybody else to consent.
+	if a.operator != "" && a.operator != st.User.Subject {
+		return "", notBegunByThem()
+	}
 	// A sign-in since the request arrived satisfies every wish for a fresh one.
 	fresh := st.Session.AuthTime >= f.CreatedAt
 	if !fresh && (a.tooOld(st.Session, now) || a.prompts("login") || a.prompts("create")) {
@@ -189,17 +194,30 @@ func needsConsent(a *authorization, f *flow.Flow, st *granting.Standing, now tim
 	return a.prompts("consent") || a.impersonable()
 }
 
+// notBegunByThem is told on a page: the answer would be no business of the console's.
+func notBegunByThem() error {
+	return &unproven{err: newError(http.StatusForbidden, "access_denied", "Only the operator who began this trial of an app can go on with it"), kind: badPerson}
+}
+
 // impersonable reports whether another app on the person's device could receive
 // the response: a public client whose redirect URI proves nothing.
-func (a *authorization) impersonable() bool {
-	return a.client.Public() && accounts.KindOfRedirect(a.redirectURI) != accounts.HTTPSRedirect
+func (a *authorization) impersonable() bool { return a.client.Public() && !a.redirectProves() }
+
+// redirectProves reports whether whoever gets the response is the client, because it
+// holds a domain. The console, which plays the client, has people asked as the client
+// would have them asked from wherever it may be.
+func (a *authorization) redirectProves() bool {
+	uris := []string{a.redirectURI}
+	if a.operator != "" {
+		uris = a.client.RedirectURIs
+	}
+	return len(uris) > 0 && !slices.ContainsFunc(uris, func(uri string) bool { return accounts.KindOfRedirect(uri) != accounts.HTTPSRedirect })
 }
 
 // operatorConsents reports whether the operator's own word replaces the person's:
 // for a first-party client whose redirect URI proves who it is.
-func (p *Provider) operatorConsents(a *authorization) bool {
-	return a.client.FirstParty && !a.prompts("consent") &&
-		accounts.KindOfRedirect(a.redirectURI) == accounts.HTTPSRedirect
+func (a *authorization) operatorConsents() bool {
+	return a.client.FirstParty && !a.prompts("consent") && a.redirectProves()
 }
 
 func (p *Provider) consentForOperator(ctx context.Context, r *http.Request, a *authorization, st *granting.Standing, now time.Time) (*granting.Standing, error) {

@@ -26,7 +26,9 @@ type authorization struct {
 	early   bool // the client is as last seen: nothing may be decided, nor sent to it
 	request fosite.AuthorizeRequester
 	pushed  *pushed // nil unless it came by a pushed request
-	console bool    // the operators' console pushed it
+	// operator is the sub of the person for whom the operators' console plays the app;
+	// empty where the app speaks for itself.
+	operator string
 
 	redirectURI string
 	state       string
@@ -61,6 +63,7 @@ const (
 	badRequest unprovenKind = iota
 	badClient
 	badRedirect
+	badPerson       // whose request it is not
 	tooManyRequests // proven or not: an app could do nothing with it
 )
 
@@ -79,11 +82,11 @@ const (
 	maxLoginHint = 256
 )
 
-// readAuthorization validates a request; console says that the operators' console
-// pushed it. An *unproven error is for a page; every
+// readAuthorization validates a request; operator names the person for whom the
+// operators' console pushed it, if it did. An *unproven error is for a page; every
 // other error comes with an authorization that says where to redirect it.
-func (p *Provider) readAuthorization(ctx context.Context, params url.Values, console bool, find finder) (*authorization, error) {
-	a := &authorization{params: params, console: console, maxAge: -1}
+func (p *Provider) readAuthorization(ctx context.Context, params url.Values, operator string, find finder) (*authorization, error) {
+	a := &authorization{params: params, operator: operator, maxAge: -1}
 	if err := p.proveClient(ctx, a, find); err != nil {
 		return a, err
 	}
@@ -144,7 +147,7 @@ func (p *Provider) proveRedirect(a *authorization, uri string) error {
 	c := a.client.Client
 	switch {
 	case uri == p.url(accounts.PathDebugCallback):
-		if !a.console {
+		if a.operator == "" {
 			return &unproven{err: invalidRequest("The redirect_uri is the console's").why(counts.ReasonRedirectURI), kind: badRedirect}
 		}
 	case !accounts.MatchRedirectURI(c, uri):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
@@ -30,7 +31,10 @@ var _ admin.Protocol = (*Console)(nil)
 // voucher stands for a client's credential. It travels in the context of a request that
 // is made in this process, under a key that only this package has: nothing that comes
 // over the network can be one.
-type voucher struct{ clientID string }
+type voucher struct {
+	clientID string
+	by       audit.Actor // who asks
+}
 
 type voucherKey struct{}
 
@@ -39,13 +43,28 @@ func voucherFrom(ctx context.Context) *voucher {
 	return v
 }
 
-// Ask sends one request to an endpoint. Errors of the protocol are answers.
-func (d *Console) Ask(ctx context.Context, app *accounts.Client, call admin.Call) (admin.Wire, error) {
+// operator is the sub of the person for whom the console asks; empty where it does not.
+func (v *voucher) operator() string {
+	if v == nil {
+		return ""
+	}
+	return v.by.ID
+}
+
+// Ask sends one request to an endpoint. Errors of the protocol are answers. What the
+// audit log tells of it was done by a person, through the client.
+func (d *Console) Ask(ctx context.Context, by audit.Actor, app *accounts.Client, call admin.Call) (admin.Wire, error) {
+	if by.Kind != audit.Person || by.ID == "" {
+		return admin.Wire{}, errors.New("a client is asked for by nobody")
+	}
 	path, endpoint := d.endpoint(call.Endpoint)
 	if endpoint == nil {
 		return admin.Wire{}, errors.New("no such endpoint: " + string(call.Endpoint))
 	}
-	ctx = context.WithValue(ctx, voucherKey{}, &voucher{app.ClientID})
+	ctx = context.WithValue(ctx, voucherKey{}, &voucher{clientID: app.ClientID, by: by})
+	origin := audit.OriginFrom(ctx)
+	origin.Client = app.ClientID
+	ctx = audit.WithOrigin(ctx, origin)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Provider.url(path), strings.NewReader(call.Form.Encode()))
 	if err != nil {
 		return admin.Wire{}, err

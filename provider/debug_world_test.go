@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/admin/console"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/web"
 	"github.com/gatehouse-id/gatehouse/provider"
@@ -34,7 +35,7 @@ func newDebugger(t *testing.T) *debugger {
 	w := newWorld(t, newServer(t, keyedURL(t)))
 	quiet := slog.New(slog.DiscardHandler)
 	operations := &admin.Admin{
-		Users: w.users, Clients: w.clients, APIs: w.apis, Consents: w.consents, Ledger: w.db, Callers: w.db,
+		Users: w.users, Groups: w.groups, Clients: w.clients, APIs: w.apis, Consents: w.consents, Ledger: w.db, Callers: w.db,
 		Protocol: &provider.Console{Provider: w.provider}, Log: quiet, Now: w.clock.now,
 	}
 	desk := &hosted.Desk{
@@ -48,7 +49,9 @@ func newDebugger(t *testing.T) *debugger {
 	if err := h.Mount(router, web.Pages); err != nil {
 		t.Fatal(err)
 	}
-	w.handler = (&web.Front{Issuer: w.provider.Issuer, Log: quiet, Now: w.clock.now}).Wrap(router)
+	w.handler = (&web.Front{Issuer: w.provider.Issuer, Log: quiet, Now: w.clock.now}).Wrap(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		router.ServeHTTP(rw, r.WithContext(audit.WithOrigin(r.Context(), audit.Origin{RequestID: web.RequestID(r.Context())})))
+	}))
 	d := &debugger{world: w, root: w.person("root")}
 	if err := w.users.SetSuperuser(t.Context(), tester, d.root.Subject, true); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ type knownToken struct {
 func (t *knownToken) keys() revocation.Keys {
 	return revocation.Keys{
 		ID: t.ID, SessionID: t.SessionID, GrantID: t.GrantID, Subject: t.Subject, ClientID: t.ClientID,
-		KeyID: t.KeyID, Scopes: strings.Fields(t.Scope), Rev: t.Rev,
+		KeyID: t.KeyID, Audience: t.Audience, Scopes: strings.Fields(t.Scope), Rev: t.Rev,
 	}
 }
 

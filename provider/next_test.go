@@ -43,6 +43,12 @@ func TestNextStep(t *testing.T) {
 			w.a.maxAge, w.f.CreatedAt = time.Second, now.Add(-time.Minute).UnixMilli()
 			w.standing.Session.AuthTime = now.Add(-30 * time.Second).UnixMilli()
 		}, want: issue},
+		{name: "an operator's own", change: func(w *world) { w.a.operator = w.standing.User.Subject }, want: issue},
+		{name: "an operator's, signed out", change: func(w *world) { w.a.operator, w.standing.Session = w.standing.User.Subject, nil }, want: signIn},
+		{name: "another operator's", change: func(w *world) { w.a.operator = "other" }, code: "access_denied"},
+		{name: "another operator's, however asked for", change: func(w *world) {
+			w.a.operator, w.a.prompt, w.standing.Session.AuthTime = "other", []string{"login"}, w.f.CreatedAt
+		}, code: "access_denied"},
 		{name: "somebody else is meant", change: func(w *world) { w.a.subject = "other" }, want: signIn},
 		{name: "somebody else signed in", change: func(w *world) {
 			w.a.subject, w.standing.Session.AuthTime = "other", w.f.CreatedAt
@@ -119,6 +125,13 @@ func TestNextStep(t *testing.T) {
 		{name: "public client of its own scheme, consented now", change: func(w *world) {
 			w.client.AuthMethod, w.a.redirectURI, w.f.ConsentedBy = accounts.AuthNone, "com.example.app:/cb", "ada"
 		}, want: issue},
+		{name: "the console plays a public client on loopback", change: func(w *world) {
+			w.client.AuthMethod, w.a.operator, w.client.RedirectURIs = accounts.AuthNone, w.standing.User.Subject, []string{"http://127.0.0.1/cb"}
+		}, want: consent},
+		{name: "the console on loopback plays a public client on https", change: func(w *world) {
+			w.client.AuthMethod, w.a.operator, w.client.RedirectURIs = accounts.AuthNone, w.standing.User.Subject, []string{"https://app.example.com/cb"}
+			w.a.redirectURI = "http://localhost:8400" + accounts.PathDebugCallback
+		}, want: issue},
 		{name: "public client on https, consented before", change: func(w *world) { w.client.AuthMethod = accounts.AuthNone }, want: issue},
 	}
 	for _, tt := range tests {
@@ -142,5 +155,35 @@ func TestNextStep(t *testing.T) {
 				t.Errorf("step %s, %v; want %s %s", got, err, tt.want, tt.code)
 			}
 		})
+	}
+}
+
+// TestOperatorConsents: the operator's word counts for a first-party app that only the
+// holder of a domain can be, whoever plays it.
+func TestOperatorConsents(t *testing.T) {
+	const https, loopback = "https://app.example.com/cb", "http://127.0.0.1/cb"
+	for name, c := range map[string]struct {
+		at, operator string
+		registered   []string
+		want         bool
+	}{
+		"itself on https":                      {https, "", []string{https, loopback}, true},
+		"itself on loopback":                   {loopback, "", []string{https, loopback}, false},
+		"the console, on https":                {https, "ada", []string{https}, true},
+		"the console, also on loopback":        {https, "ada", []string{https, loopback}, false},
+		"the console on loopback, on https":    {loopback, "ada", []string{https}, true},
+		"the console, of an app that is gone":  {https, "ada", nil, false},
+		"the console, of an app of its scheme": {https, "ada", []string{"com.example.app:/cb"}, false},
+	} {
+		a := &authorization{
+			client: &client{Client: &accounts.Client{FirstParty: true, RedirectURIs: c.registered}}, redirectURI: c.at, operator: c.operator,
+		}
+		if got := a.operatorConsents(); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+		a.prompt = []string{"consent"}
+		if a.operatorConsents() {
+			t.Errorf("%s: for a request that wants the person asked", name)
+		}
 	}
 }

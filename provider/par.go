@@ -28,9 +28,17 @@ type pushed struct {
 	Params    string `json:"params"`
 	GrantID   id.ID  `json:"grant_id"`
 	ExpiresAt int64  `json:"expires_at"` // Unix milliseconds
-	// Console says that the operators' console pushed it, which alone has its answers
-	// sent to the console.
-	Console bool `json:"console,omitempty"`
+	// Operator is the sub of the person for whom the operators' console pushed it, which
+	// alone has its answers sent to the console; empty if the client pushed it.
+	Operator string `json:"operator,omitempty"`
+}
+
+// operator is empty where no request was pushed.
+func (r *pushed) operator() string {
+	if r == nil {
+		return ""
+	}
+	return r.Operator
 }
 
 const (
@@ -73,8 +81,8 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 		form.Del(credential)
 	}
 	form.Set("client_id", c.ClientID)
-	console := voucherFrom(ctx) != nil
-	a, err := p.readAuthorization(ctx, form, console, func(context.Context, string) (*accounts.Client, accounts.Mark, bool, error) {
+	operator := voucherFrom(ctx).operator()
+	a, err := p.readAuthorization(ctx, form, operator, func(context.Context, string) (*accounts.Client, accounts.Mark, bool, error) {
 		return c.Client, c.mark, false, nil
 	})
 	if err != nil {
@@ -92,7 +100,7 @@ func (p *Provider) push(r *http.Request, form url.Values) (map[string]any, error
 	key := base64.RawURLEncoding.EncodeToString(secret.Random(requestURIBytes))
 	stored, err := json.Marshal(pushed{
 		ClientID: c.ClientID, Params: form.Encode(), GrantID: id.New(),
-		ExpiresAt: now.Add(p.Lifetimes.PushedRequest).UnixMilli(), Console: console,
+		ExpiresAt: now.Add(p.Lifetimes.PushedRequest).UnixMilli(), Operator: operator,
 	})
 	if err != nil {
 		return nil, err

@@ -49,6 +49,9 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 
 func (p *Provider) revokeToken(ctx context.Context, c *caller, raw string) error {
 	by := audit.Actor{Kind: audit.Client, ID: c.ClientID, Name: c.Name}
+	if v := voucherFrom(ctx); v != nil {
+		by = v.by
+	}
 	if strings.HasPrefix(raw, refreshPrefix) {
 		// Earlier generations count as well: the client means its grant.
 		_, grant, _, err := p.findRefresh(ctx, c.Client, raw, p.Now())
@@ -73,5 +76,22 @@ func (p *Provider) revokeToken(ctx context.Context, c *caller, raw string) error
 // spendRevocation pays for one row. What writes none costs nothing: anybody can
 // send garbage in the name of a public client.
 func (p *Provider) spendRevocation(ctx context.Context, c *accounts.Client) error {
-	return p.spend(ctx, limitKey("revoke", c.ClientID, ""), revocationBurst, revocationEvery)
+	return p.spend(ctx, revocationKey(audit.Client, c.ClientID), revocationBurst, revocationEvery)
+}
+
+func revocationKey(kind, id string) string { return limitKey("revoke-"+kind, id, "") }
+
+// SpendRevocation pays for one row of a token that somebody ends by the admin API or the
+// console. A client pays from the same budget as at the endpoint. Error:
+// *accounts.Throttled.
+func (d *Console) SpendRevocation(ctx context.Context, by audit.Actor) error {
+	p := d.Provider
+	wait, err := p.Limiter.Spend(ctx, revocationKey(by.Kind, by.ID), revocationBurst, revocationEvery, 1)
+	if err != nil { // it stops nobody, as everywhere
+		p.Log.WarnContext(ctx, "spend from a budget", "error", err)
+	}
+	if wait > 0 {
+		return &accounts.Throttled{Wait: wait}
+	}
+	return nil
 }

@@ -38,10 +38,14 @@ func (h *Handler) debug(v *visit) {
 	if !v.Fresh(v.w, v.r, v.session, hosted.FreshFor) {
 		return
 	}
-	audiences, err := h.Admin.DebugAudiences(v.r.Context(), v.caller, app.ClientID)
+	apis, err := h.Admin.AppAPIs(v.r.Context(), app)
 	if err != nil {
 		v.failed(err)
 		return
+	}
+	audiences := make([]string, len(apis))
+	for i, api := range apis {
+		audiences[i] = api.Audience
 	}
 	c := templates.Console{Heading: templates.Say("console.debug.title", "Name", app.Name), Trail: v.debugTrail(app)}
 	if app.Allows(accounts.GrantAuthorizationCode) {
@@ -132,8 +136,7 @@ func (h *Handler) runDebug(v *visit) {
 	}
 	switch action := v.form.Get("action"); action {
 	case "begin", "machine":
-		if v.Now().UnixMilli()-v.session.AuthTime > hosted.FreshFor.Milliseconds() {
-			v.Redirect(v.w, v.again(nil)) // which asks for a sign-in
+		if !v.fresh(hosted.FreshFor) {
 			return
 		}
 		if action == "begin" {
@@ -285,6 +288,9 @@ func (h *Handler) goOnDebug(v *visit, app *accounts.Client, action string) error
 		v.unknown()
 		return nil
 	}
+	if givesOrEnds(action) && !v.fresh(hosted.FreshFor) {
+		return nil
+	}
 	ctx := v.r.Context()
 	switch action {
 	case "look":
@@ -301,6 +307,11 @@ func (h *Handler) goOnDebug(v *visit, app *accounts.Client, action string) error
 		r.took(action, wire)
 	}
 	return h.showRun(v, app, r)
+}
+
+// givesOrEnds reports whether a button does more than ask what is so.
+func givesOrEnds(action string) bool {
+	return contains([]string{"refresh", "revoke_access", "revoke_refresh", "end"}, action)
 }
 
 // call is the request behind a button.

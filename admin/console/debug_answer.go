@@ -63,8 +63,9 @@ func (h *Handler) redeemDebug(v *visit, app *accounts.Client, b begun) error {
 	switch {
 	case failed != "":
 		web.Event(v.r.Context()).Outcome = "refused"
-		v.notices = append(v.notices, templates.ConsoleNotice{Tone: templates.ToneBad, Said: templates.Say(
-			"console.debug.refused", "Error", failed, "Description", v.query.Get("error_description"))})
+		said := templates.Say("console.debug.refused", "Error", failed)
+		said.English = v.query.Get("error_description")
+		v.notices = append(v.notices, templates.ConsoleNotice{Tone: templates.ToneBad, Said: said})
 		v.notices = append(v.notices, templates.ConsoleNotice{Tone: templates.ToneWarn, Said: errorMeaning(failed)})
 	case r.Access != "":
 		v.notices = append(v.notices, templates.ConsoleNotice{Tone: templates.ToneGood, Said: templates.Say("console.debug.works")})

@@ -6,7 +6,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
-// verdictBlock says whether resource servers accept the token now, and who has heard.
+// verdictBlock says whether resource servers accept the token now, and, to those who
+// may read the ledger, who has heard.
 func (v *visit) verdictBlock(t *admin.Weighed) templates.ConsoleBlock {
 	verdict := templates.ConsoleCell{Badges: []templates.ConsoleBadge{badge("console.debug.accepted", templates.ToneGood)}}
 	refused := func(said templates.Said) {
@@ -17,18 +18,25 @@ func (v *visit) verdictBlock(t *admin.Weighed) templates.ConsoleBlock {
 	switch {
 	case !t.Signed:
 		refused(templates.Say("console.debug.signature_wrong"))
+	case t.First != nil && t.Hidden:
+		refused(templates.Say("console.debug.refused_by", "Kind", string(t.First.Kind)))
 	case t.First != nil:
 		refused(templates.Say("console.debug.refused_since", "Position", number(t.First.Position)))
 		verdict.Small = templates.Say("console.debug.because", "Kind", string(t.First.Kind), "Reason", t.First.Reason)
 		since = append(since, templates.ConsoleFact{Name: templates.Say("console.when"), Cell: templates.ConsoleCell{At: v.instant(t.First.At)}})
-		if v.may(accounts.AdminRevocationsRead) {
-			verdict.Links = []templates.ConsoleLink{{Said: templates.Say("console.debug.row"), URL: v.to("revocations", number(t.First.Position))}}
-		}
+		verdict.Links = []templates.ConsoleLink{{Said: templates.Say("console.debug.row"), URL: v.to("revocations", number(t.First.Position))}}
 		applied = templates.Say("console.debug.applied_row")
 	case t.BelowFloor:
 		refused(templates.Say("console.debug.below_floor"))
 	case v.Now().Unix() >= t.ExpiresAt:
 		refused(templates.Say("console.debug.expired"))
+	}
+	if t.Hidden {
+		return templates.ConsoleBlock{
+			ID: "ledger", Heading: templates.Say("console.debug.ledger"),
+			Note:  templates.Say("console.debug.ledger_hidden", "Permission", accounts.AdminRevocationsRead),
+			Facts: []templates.ConsoleFact{{Name: templates.Say("console.debug.verdict"), Cell: verdict}},
+		}
 	}
 	followers := templates.ConsoleCell{Said: templates.Say("console.debug.no_followers")}
 	if t.Concerned > 0 {

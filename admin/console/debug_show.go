@@ -23,7 +23,10 @@ func (h *Handler) showRun(v *visit, app *accounts.Client, r run) error {
 		if err != nil {
 			return err
 		}
-		c.Blocks = append(c.Blocks, v.verdictBlock(access), v.buttonBlock(app, &r), v.tokenBlock("access", access, r.Access, r.Nonce), v.keysBlock(access))
+		c.Blocks = append(c.Blocks, v.verdictBlock(access), v.buttonBlock(app, &r), v.tokenBlock("access", access, r.Access, r.Nonce))
+		if !access.Hidden {
+			c.Blocks = append(c.Blocks, v.keysBlock(access))
+		}
 	}
 	if r.ID != "" {
 		idToken, err := h.Admin.DebugToken(v.r.Context(), v.caller, app.ClientID, r.ID)

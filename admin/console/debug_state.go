@@ -64,6 +64,11 @@ func (v *visit) bound() []byte {
 }
 
 func (v *visit) sealed(purpose string, value any) ([]byte, error) {
+	return v.sealedFor(v.bound(), purpose, value)
+}
+
+// sealedFor packs and seals a value for those who are named.
+func (v *visit) sealedFor(bound []byte, purpose string, value any) ([]byte, error) {
 	plain, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
@@ -79,12 +84,17 @@ func (v *visit) sealed(purpose string, value any) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return v.Keyring.Seal(purpose, packed.Bytes(), v.bound())
+	return v.Keyring.Seal(purpose, packed.Bytes(), bound)
 }
 
 // opened reads what was sealed. Error: errDebugState.
 func (v *visit) opened(purpose string, sealed []byte, into any) error {
-	packed, err := v.Keyring.Open(purpose, sealed, v.bound())
+	return v.openedFor(v.bound(), purpose, sealed, into)
+}
+
+// openedFor reads what was sealed for those who are named. Error: errDebugState.
+func (v *visit) openedFor(bound []byte, purpose string, sealed []byte, into any) error {
+	packed, err := v.Keyring.Open(purpose, sealed, bound)
 	if errors.Is(err, secret.ErrSealBroken) || errors.Is(err, secret.ErrUnknownVersion) {
 		return errDebugState
 	}

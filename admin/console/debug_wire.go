@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/snippet"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -69,23 +70,20 @@ func answerText(w admin.Wire) string {
 
 // curlText is the request for a shell. Only the credential is missing.
 func curlText(w admin.Wire) string {
-	parts := []string{"curl " + quoted(w.URL)}
+	parts := []string{"curl " + snippet.Word(w.URL)}
 	if w.User != "" {
-		parts = append(parts, "-u "+quoted(w.User)+`:"$CLIENT_SECRET"`)
+		parts = append(parts, "-u "+snippet.Word(w.User)+`:"$CLIENT_SECRET"`)
 	}
 	for _, h := range w.Header {
 		if h[0] == "Authorization" && w.User == "" {
-			parts = append(parts, "-H "+quoted(h[0]+": "+h[1]))
+			parts = append(parts, "-H "+snippet.Word(h[0]+": "+h[1]))
 		}
 	}
 	for _, f := range w.Form {
-		parts = append(parts, "--data-urlencode "+quoted(f[0]+"="+f[1]))
+		parts = append(parts, "--data-urlencode "+snippet.Word(f[0]+"="+f[1]))
 	}
 	return strings.Join(parts, " \\\n  ") + "\n"
 }
-
-// quoted is a word for a POSIX shell.
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // jsonField is a member of an answer that is a text.
 func jsonField(body, name string) string {

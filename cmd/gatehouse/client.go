@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
+	"github.com/gatehouse-id/gatehouse/internal/snippet"
 )
 
 type clientCommand struct {
@@ -89,27 +90,17 @@ func clientAnswerOf(d *domain, c *accounts.Client) clientAnswer {
 	}
 }
 
-// settings writes what an app's configuration needs, ready to paste.
-func (a clientAnswer) settings(w io.Writer) {
-	lines := [][2]string{{"OIDC_ISSUER", a.Issuer}, {"OIDC_CLIENT_ID", a.ClientID}, {"OIDC_CLIENT_SECRET", a.ClientSecret}}
-	if len(a.RedirectURIs) > 0 {
-		lines = append(lines, [2]string{"OIDC_REDIRECT_URI", a.RedirectURIs[0]})
+// environment is what an app's configuration needs, ready to paste.
+func (d *domain) environment(ctx context.Context, clientID, secret string) (string, error) {
+	app, _, err := d.db.ClientByID(ctx, clientID, d.now().UnixMilli())
+	if err != nil {
+		return "", err
 	}
-	scopes := a.Scopes
-	if a.Type == string(accounts.MachineClient) {
-		scopes = a.Permissions
+	all, err := d.db.ListAPIs(ctx)
+	if err != nil {
+		return "", err
 	}
-	lines = append(lines, [2]string{"OIDC_SCOPES", words(scopes)})
-	for _, l := range lines {
-		if l[1] == "" {
-			continue
-		}
-		if l[0] == "OIDC_SCOPES" {
-			_, _ = fmt.Fprintf(w, "%s=%q\n", l[0], l[1])
-			continue
-		}
-		_, _ = fmt.Fprintf(w, "%s=%s\n", l[0], l[1])
-	}
+	return snippet.App{Issuer: d.cfg.Issuer.String(), Client: app, APIs: accounts.APIsOf(app, all)}.Environment(secret), nil
 }
 
 type clientList struct {

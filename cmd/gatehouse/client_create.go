@@ -64,13 +64,17 @@ func (n *clientCreate) Run(c *call) error {
 		}
 		answer := clientAnswerOf(d, made)
 		answer.ClientSecret = text.Reveal()
+		settings, err := d.environment(ctx, made.ClientID, answer.ClientSecret)
+		if err != nil {
+			return err
+		}
 		return c.answer(answer, func(w io.Writer) {
 			once := ""
 			if answer.ClientSecret != "" {
 				once = " (the secret is shown this once)"
 			}
 			_, _ = fmt.Fprintf(w, "client %s created. Its settings%s:\n\n", plain(answer.Name), once)
-			answer.settings(w)
+			_, _ = io.WriteString(w, settings)
 			_, _ = fmt.Fprintf(w, "\nThe rest is found at %s\n", answer.Discovery)
 		})
 	})

@@ -104,16 +104,15 @@ func unfitting(list []accounts.Setting, err error) error {
 // until ctx ends.
 func (l *liveSettings) follow(ctx context.Context, tail *revocation.Tail) {
 	var seen revocation.Point
-	failing := false
+	var trouble settingsTrouble
 	for {
 		changed, now := tail.Changed(), tail.Last()
-		if now.Change != seen.Change || now.Timeline != seen.Timeline || failing {
+		if now.Change != seen.Change || now.Timeline != seen.Timeline || trouble.passing {
 			err := l.load(ctx)
-			if err != nil && !failing && ctx.Err() == nil {
+			if trouble.news(err) && ctx.Err() == nil {
 				l.log.ErrorContext(ctx, "settings of the database not taken, those before go on to hold", "error", err)
 			}
-			failing = err != nil && !errors.Is(err, accounts.ErrInvalid) // the same rows would be as bad
-			if !failing {
+			if !trouble.passing {
 				seen = now
 			}
 		}
@@ -123,6 +122,31 @@ func (l *liveSettings) follow(ctx context.Context, tail *revocation.Tail) {
 		case <-changed:
 		}
 	}
+}
+
+// settingsTrouble is what keeps the settings of the database from being taken.
+type settingsTrouble struct {
+	// passing: the database did not answer, and may in a moment. What does not fit, on
+	// the other hand, is as bad the next time.
+	passing bool
+	unfit   string // as it was told last
+}
+
+// news reports whether an error is to be told: each once, until it is over. The change
+// counter moves for all sorts of reasons, and each time the settings are loaded.
+func (t *settingsTrouble) news(err error) bool {
+	switch {
+	case err == nil:
+		*t = settingsTrouble{}
+		return false
+	case errors.Is(err, accounts.ErrInvalid):
+		again := err.Error() == t.unfit
+		*t = settingsTrouble{unfit: err.Error()}
+		return !again
+	}
+	again := t.passing
+	t.passing = true
+	return !again
 }
 
 // pinKey is where a request carries its settings.

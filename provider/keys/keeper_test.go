@@ -226,6 +226,27 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// What Due tells is what Rotate and Tend do.
+func TestDue(t *testing.T) {
+	h := newHouse(t)
+	first, begin := h.one(t, keys.ES256, keys.Next), h.now().UnixMilli()
+	if due := h.keeper.Due(h.records); due[first.KID] != begin || len(due) != 8 {
+		t.Errorf("of a first pair: %d, of %d keys", due[first.KID]-begin, len(due))
+	}
+	h.pass(time.Hour)
+	if _, err := h.keeper.Rotate(t.Context(), actor, keys.ES256, false); err != nil {
+		t.Fatal(err)
+	}
+	now, due := h.now().UnixMilli(), h.keeper.Due(h.records)
+	for state, want := range map[keys.State]time.Duration{
+		keys.Next: keys.DefaultJWKSMaxAge, keys.Active: keys.DefaultRotateEvery, keys.Retiring: keys.DefaultRetireAfter,
+	} {
+		if got := due[h.one(t, keys.ES256, state).KID] - now; got != want.Milliseconds() {
+			t.Errorf("%s: in %d ms, want %s", state, got, want)
+		}
+	}
+}
+
 // Only the very first pair may rotate young: in these two cases the next key is as
 // old as the active one or alone with it, and caches lack it nevertheless.
 func TestYoungNextThatLooksLikeTheFirst(t *testing.T) {

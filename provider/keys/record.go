@@ -1,8 +1,10 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 )
@@ -45,6 +47,19 @@ type Record struct {
 	ActivatedAt int64
 	RetiredAt   int64
 	GoneAt      int64
+}
+
+// Sort puts keys in the order of algorithms, states and their making. The two keys of a
+// first pair are of one moment: only their states tell which is which.
+func Sort(records []Record) {
+	states := []State{Next, Active, Retiring, Gone}
+	slices.SortFunc(records, func(x, y Record) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(Algorithms(), x.Algorithm), slices.Index(Algorithms(), y.Algorithm)),
+			cmp.Compare(slices.Index(states, x.State), slices.Index(states, y.State)),
+			cmp.Compare(x.CreatedAt, y.CreatedAt), cmp.Compare(x.KID, y.KID),
+		)
+	})
 }
 
 // Change is one step of one key.

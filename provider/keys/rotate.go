@@ -99,3 +99,26 @@ func (k *Keeper) ripeAt(h holders) int64 {
 	}
 	return h.next.PublishedAt + k.jwksMaxAge()
 }
+
+// Due returns when each key comes to its next state, by kid, in Unix milliseconds: from
+// when on the next key may sign unforced, until when the active one signs if nobody
+// rotates before, and until when a retiring one is needed to verify.
+func (k *Keeper) Due(records []Record) map[string]int64 {
+	due := map[string]int64{}
+	for _, algorithm := range Algorithms() {
+		h := holdersOf(records, algorithm)
+		if h.next != nil {
+			due[h.next.KID] = k.ripeAt(h)
+		}
+		if h.active != nil {
+			due[h.active.KID] = h.active.ActivatedAt + k.rotateEvery()
+			if h.next != nil {
+				due[h.active.KID] = max(due[h.active.KID], due[h.next.KID])
+			}
+		}
+		for _, r := range h.retiring {
+			due[r.KID] = r.RetiredAt + k.retireAfter()
+		}
+	}
+	return due
+}
