@@ -26,6 +26,9 @@ const (
 // newClientID returns 128 random bits in 22 characters of base64url.
 func newClientID() string { return base64.RawURLEncoding.EncodeToString(secret.Random(16)) }
 
+// newSubject makes the sub of a person, as random as a client id.
+func newSubject() string { return newClientID() }
+
 // newSecret returns a secret of 256 random bits in 43 characters of base64url,
 // and what is kept of it: a keyed hash, since so many bits need no stretching.
 func newSecret(keys *secret.Keyring, clientID string) (secret.Text, ClientSecret) {

@@ -68,7 +68,7 @@ func (d *Deletion) Plan(ctx context.Context, actor audit.Actor, subject string) 
 		if u.DeleteAt != 0 {
 			return nil, ErrDeletionPlanned
 		}
-		if err := d.Users.spareLast(ctx, u); err != nil {
+		if err := d.Users.SpareLast(ctx, u); err != nil {
 			return nil, err
 		}
 		at = now + orDefault(d.Grace, DeletionGrace)

@@ -54,12 +54,22 @@ type GroupStore interface {
 	DeleteGroup(ctx context.Context, groupID id.ID) error
 }
 
+// MemberChange is a membership that was made, or whose end was moved.
+type MemberChange struct {
+	UserID id.ID
+	Moved  bool
+	// EndedAt is the end of one that was moved as it was before: Unix milliseconds, zero
+	// is without end.
+	EndedAt int64
+	// Shortened says that it had not ended, and that its end moved closer.
+	Shortened bool
+}
+
 // MembershipStore keeps who is in which group and what groups hold.
 type MembershipStore interface {
-	// AddMember adds or prolongs a membership; endsAt (Unix milliseconds) zero
-	// means without end. It reports whether anything changed, and whether the
-	// end moved closer.
-	AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now int64) (changed, shortened bool, err error)
+	// AddMember makes a membership, or moves its end; endsAt (Unix milliseconds) zero
+	// means without end. It returns what that changed, nil if nothing.
+	AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now int64) (*MemberChange, error)
 	// RemoveMember reports whether the user was a member whose time had not ended.
 	RemoveMember(ctx context.Context, groupID, userID id.ID, now int64) (bool, error)
 	// Members returns the subs of at most limit members, in order, after a sub; those

@@ -24,8 +24,9 @@ type ManagerStore interface {
 	// ManagesGroup reports whether a user, who is neither banned nor about to be
 	// deleted, manages the group of a key.
 	ManagesGroup(ctx context.Context, subject, nameKey string) (bool, error)
-	// ManagedGroups returns the names of the groups that a user manages, sorted.
-	ManagedGroups(ctx context.Context, subject string) ([]string, error)
+	// ManagedGroups returns the names of groups that a user, who is neither banned nor
+	// about to be deleted, manages, in the order of their keys, after the given one.
+	ManagedGroups(ctx context.Context, subject, after string, limit int) ([]string, error)
 }
 
 // AddManager lets a user manage the members of a group, whether they are in it or
@@ -69,9 +70,17 @@ func (s *Groups) IsManager(ctx context.Context, subject, group string) (bool, er
 	return manages, nil
 }
 
-// ManagedBy returns the names of the groups that a user manages, sorted.
-func (s *Groups) ManagedBy(ctx context.Context, subject string) ([]string, error) {
-	names, err := s.Managers.ManagedGroups(ctx, subject)
+// ManagedBy returns the names of groups that a user manages now, in the order of names
+// and after one of them; after nothing is from the first.
+func (s *Groups) ManagedBy(ctx context.Context, subject, after string, limit int) ([]string, error) {
+	key := ""
+	if after != "" {
+		var err error
+		if key, err = GroupKey(after); err != nil {
+			return nil, fmt.Errorf("groups of a manager: %w", err)
+		}
+	}
+	names, err := s.Managers.ManagedGroups(ctx, subject, key, limit)
 	if err != nil {
 		return nil, fmt.Errorf("groups of a manager: %w", err)
 	}

@@ -34,10 +34,9 @@ type CrowdStore interface {
 	// LockUsers locks those of the users who exist, in one order for everybody, and
 	// returns their ids by sub.
 	LockUsers(ctx context.Context, subjects []string) (map[string]id.ID, error)
-	// SetMembers adds or prolongs memberships, as AddMember does for one. It returns
-	// for whom anything changed, and for whom the end of a membership that had not
-	// ended moved closer.
-	SetMembers(ctx context.Context, groupID id.ID, users []id.ID, endsAt, now int64) (changed, shortened []id.ID, err error)
+	// SetMembers makes memberships or moves their ends, as AddMember does for one. It
+	// returns those that this changed.
+	SetMembers(ctx context.Context, groupID id.ID, users []id.ID, endsAt, now int64) ([]MemberChange, error)
 	// DropMembers removes memberships. It returns whose there were, and whose had not
 	// ended.
 	DropMembers(ctx context.Context, groupID id.ID, users []id.ID, now int64) (removed, lost []id.ID, err error)
@@ -50,34 +49,44 @@ type CrowdStore interface {
 // AddMembers puts users into a group until endsAt (Unix milliseconds; zero means
 // without end), or moves the ends of their memberships, all in one transaction. Whom
 // nobody knows is reported, and keeps nothing from the others. Errors: ErrNotFound
-// for the group, ErrInvalid for more than MaxMembersAtOnce.
+// for the group, ErrInvalid for more than MaxMembersAtOnce, *BadField for an end that
+// has passed.
 func (s *Groups) AddMembers(ctx context.Context, actor audit.Actor, group string, subjects []string, endsAt int64) (MemberReport, error) {
 	return s.crowd(ctx, actor, group, subjects, func(ctx context.Context, g *Group, c *crowd, now int64) (*effect, error) {
-		changed, shortened, err := s.Crowds.SetMembers(ctx, g.ID, c.ids(), endsAt, now)
+		if err := endsLater(endsAt, now); err != nil {
+			return nil, err
+		}
+		changes, err := s.Crowds.SetMembers(ctx, g.ID, c.ids(), endsAt, now)
 		if err != nil {
 			return nil, fmt.Errorf("set members: %w", err)
 		}
-		e := c.effect("group.member.add", g, changed, map[string]any{"ends_at": endsAt})
-		if e != nil {
-			e.rows = c.rows(shortened, reasonMembershipShorter)
-			e.changed(nil, values{"members": c.report.Changed})
-		}
-		return e, nil
+		return c.set(g, changes, endsAt), nil
 	})
 }
 
+// endsLater refuses the end of a membership that has passed: a year that was mistyped
+// would take the group from all of them.
+func endsLater(endsAt, now int64) error {
+	if endsAt != 0 && endsAt <= now {
+		return &BadField{Field: "ends_at", Err: invalid("the membership would have ended already")}
+	}
+	return nil
+}
+
 // RemoveMembers takes users out of a group, all in one transaction. Errors as those
-// of AddMembers.
+// of AddMembers but the last.
 func (s *Groups) RemoveMembers(ctx context.Context, actor audit.Actor, group string, subjects []string) (MemberReport, error) {
 	return s.crowd(ctx, actor, group, subjects, func(ctx context.Context, g *Group, c *crowd, now int64) (*effect, error) {
 		removed, lost, err := s.Crowds.DropMembers(ctx, g.ID, c.ids(), now)
 		if err != nil {
 			return nil, fmt.Errorf("drop members: %w", err)
 		}
-		e := c.effect("group.member.remove", g, removed, map[string]any{})
+		c.report.Changed = c.named(removed)
+		e := together(inEvents(c.report.Changed, func(some []string) *effect {
+			return groupEffect("group.member.remove", g, map[string]any{"subs": some}).changed(values{"members": some}, nil)
+		}))
 		if e != nil {
 			e.rows = c.rows(lost, reasonMembershipRemoved)
-			e.changed(values{"members": c.report.Changed}, nil)
 		}
 		return e, nil
 	})
@@ -92,17 +101,59 @@ type crowd struct {
 
 func (c *crowd) ids() []id.ID { return slices.Collect(maps.Values(c.users)) }
 
-// effect notes for whom anything changed; nil if for nobody.
-func (c *crowd) effect(action string, g *Group, changed []id.ID, details map[string]any) *effect {
-	for _, one := range changed {
-		c.report.Changed = append(c.report.Changed, c.subjects[one])
+// named are the subs of some of them, sorted.
+func (c *crowd) named(users []id.ID) []string {
+	var subs []string
+	for _, one := range users {
+		subs = append(subs, c.subjects[one])
 	}
-	slices.Sort(c.report.Changed)
-	if len(changed) == 0 {
-		return nil
+	slices.Sort(subs)
+	return subs
+}
+
+// set tells of memberships that were made and, apart from them, of those whose end was
+// moved: when each of them was to end before.
+func (c *crowd) set(g *Group, changes []MemberChange, endsAt int64) *effect {
+	var made, moved, shortened []id.ID
+	ends := map[string]int64{}
+	for _, m := range changes {
+		if m.Shortened {
+			shortened = append(shortened, m.UserID)
+		}
+		if !m.Moved {
+			made = append(made, m.UserID)
+			continue
+		}
+		moved = append(moved, m.UserID)
+		ends[c.subjects[m.UserID]] = m.EndedAt
 	}
-	details["subs"] = c.report.Changed
-	return groupEffect(action, g, details)
+	event := func(some []string) *effect {
+		return groupEffect("group.member.add", g, map[string]any{"subs": some, "ends_at": endsAt})
+	}
+	events := inEvents(c.named(made), func(some []string) *effect { return event(some).changed(nil, values{"members": some}) })
+	events = append(events, inEvents(c.named(moved), func(some []string) *effect {
+		before, were := values{}, map[string]int64{}
+		for _, sub := range some {
+			if ends[sub] != 0 {
+				were[sub] = ends[sub]
+			}
+		}
+		before.put("ends_at", were)
+		return event(some).changed(before, endValues(endsAt))
+	})...)
+	c.report.Changed = c.named(append(made, moved...))
+	e := together(events)
+	if e != nil {
+		e.rows = c.rows(shortened, reasonMembershipShorter)
+	}
+	return e
+}
+
+// endValues are those of the end of a membership.
+func endValues(endsAt int64) values {
+	v := values{}
+	v.put("ends_at", endsAt)
+	return v
 }
 
 func (c *crowd) rows(lost []id.ID, reason string) []revocation.Entry {

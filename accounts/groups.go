@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/id"
@@ -190,15 +191,30 @@ func (s *Groups) permission(ctx context.Context, name string) (Permission, error
 }
 
 // AddMember puts a user into a group until endsAt (Unix milliseconds; zero means
-// without end), or moves the end of their membership. Errors: ErrNotFound.
+// without end), or moves the end of their membership. Errors: ErrNotFound, *BadField
+// for an end that has passed.
 func (s *Groups) AddMember(ctx context.Context, actor audit.Actor, group, subject string, endsAt int64) error {
+	return s.addMember(ctx, actor, group, subject, endsAt, nil)
+}
+
+// addMember is AddMember with more details for its event.
+func (s *Groups) addMember(ctx context.Context, actor audit.Actor, group, subject string, endsAt int64, more map[string]any) error {
 	return s.member(ctx, actor, group, subject, func(ctx context.Context, g *Group, u *User, now int64) (*effect, error) {
-		changed, shortened, err := s.Members.AddMember(ctx, g.ID, u.ID, endsAt, now)
-		if err != nil || !changed {
+		if err := endsLater(endsAt, now); err != nil {
 			return nil, err
 		}
-		e := groupEffect("group.member.add", g, map[string]any{"sub": u.Subject, "ends_at": endsAt}).changed(nil, values{"members": []string{u.Subject}})
-		if shortened { // tokens that counted on the later end live too long
+		m, err := s.Members.AddMember(ctx, g.ID, u.ID, endsAt, now)
+		if err != nil || m == nil {
+			return nil, err
+		}
+		e := groupEffect("group.member.add", g, map[string]any{"sub": u.Subject, "ends_at": endsAt})
+		maps.Copy(e.details, more)
+		if m.Moved {
+			e.changed(endValues(m.EndedAt), endValues(endsAt))
+		} else {
+			e.changed(nil, values{"members": []string{u.Subject}})
+		}
+		if m.Shortened { // tokens that counted on the later end live too long
 			e.rows = []revocation.Entry{{Kind: revocation.Membership, Key: u.Subject, Reason: reasonMembershipShorter}}
 		}
 		return e, nil

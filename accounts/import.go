@@ -203,9 +203,7 @@ func (b *importBatcher) commit(ctx context.Context, batch []importText, before I
 		if len(created) == 0 {
 			return nil, nil
 		}
-		return &effect{action: "user.import", kind: "import", target: b.options.Digest, details: map[string]any{
-			"from_line": batch[0].number, "to_line": after.Lines, "created": len(created), "superusers": superusersOf(created),
-		}}, nil
+		return b.told(created, batch[0].number, after.Lines), nil
 	})
 	if b.options.DryRun && errors.Is(err, errDryRun) {
 		err = nil
@@ -213,13 +211,52 @@ func (b *importBatcher) commit(ctx context.Context, batch []importText, before I
 	return after, err
 }
 
-func superusersOf(created []*importCandidate) (n int) {
+// told is the event of a batch, with more behind it if it made more staff and
+// superusers than one names. The others are too many to be named.
+func (b *importBatcher) told(created []*importCandidate, from, to int64) *effect {
+	superusers := 0
+	var high []*importCandidate
 	for _, c := range created {
 		if c.user.Superuser {
-			n++
+			superusers++
+		}
+		if c.user.Superuser || c.user.Staff {
+			high = append(high, c)
 		}
 	}
-	return n
+	event := func() *effect {
+		return &effect{action: "user.import", kind: "import", target: b.options.Digest, details: map[string]any{"from_line": from, "to_line": to}}
+	}
+	var events []*effect
+	for some := range slices.Chunk(high, audit.MaxListed) {
+		e := event()
+		for _, name := range []struct {
+			name string
+			is   func(c *importCandidate) bool
+		}{
+			{"staff_subs", func(c *importCandidate) bool { return c.user.Staff }},
+			{"superuser_subs", func(c *importCandidate) bool { return c.user.Superuser }},
+		} {
+			if subs := subjectsOf(some, name.is); len(subs) > 0 {
+				e.details[name.name] = subs
+			}
+		}
+		events = append(events, e)
+	}
+	if len(events) == 0 {
+		events = []*effect{event()}
+	}
+	events[0].details["created"], events[0].details["superusers"] = len(created), superusers
+	return together(events)
+}
+
+func subjectsOf(candidates []*importCandidate, is func(c *importCandidate) bool) (subs []string) {
+	for _, c := range candidates {
+		if is(c) {
+			subs = append(subs, c.user.Subject)
+		}
+	}
+	return subs
 }
 
 // insert makes the accounts and memberships of a batch, and says which candidates

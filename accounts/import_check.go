@@ -8,7 +8,7 @@ import (
 // RefusedClaims names those of the claims that Import would refuse, so that whoever
 // writes a line can leave them out. Parts of the address are told as "address".
 func RefusedClaims(p Profile, now time.Time) []string {
-	_, err := importLine{Profile: p}.profile(now)
+	_, err := Person{Profile: p}.brought(now)
 	var wrong *ProfileError
 	switch {
 	case err == nil:

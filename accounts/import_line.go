@@ -57,7 +57,7 @@ func (b *importBatcher) candidate(text importText) (*importCandidate, importLine
 	}
 	u, err := b.Users.build(NewUser{
 		Username: line.Username, Email: line.Email, EmailVerified: line.EmailVerified, Name: line.Name,
-		Subject: line.Subject, Staff: line.Staff, Superuser: line.Superuser,
+		Profile: line.Profile, Subject: line.Subject, Staff: line.Staff, Superuser: line.Superuser,
 	})
 	if err != nil {
 		return nil, line, err
@@ -73,9 +73,6 @@ func (b *importBatcher) candidate(text importText) (*importCandidate, importLine
 // fill checks what Users.build does not know of.
 func (b *importBatcher) fill(c *importCandidate, u *User, line importLine) (err error) {
 	now := b.Now()
-	if u.Profile, err = line.profile(now); err != nil {
-		return err
-	}
 	if u.PasswordHash, err = line.hash(); err != nil {
 		return err
 	}
@@ -110,23 +107,6 @@ func pastTime(name, text string, now time.Time) (int64, error) {
 		return 0, invalid("%s: not a time in the past such as 2019-05-17T08:30:00Z", name)
 	}
 	return at.UnixMilli(), nil
-}
-
-// profile returns the claims in the form in which they are kept.
-func (l importLine) profile(now time.Time) (Profile, error) {
-	p, err := Person{Profile: l.Profile}.checked(now)
-	if err != nil {
-		return Profile{}, err
-	}
-	var c checker
-	p.Profile.Picture = c.link("picture", p.Profile.Picture)
-	if len(c.fields) > 0 {
-		return Profile{}, &ProfileError{Fields: c.fields}
-	}
-	if p.Profile.PhoneVerified && p.Profile.PhoneNumber == "" {
-		return Profile{}, invalid("phone_number_verified without phone_number")
-	}
-	return p.Profile, nil
 }
 
 func (l importLine) hash() (string, error) {

@@ -15,6 +15,26 @@ import (
 type Invites struct {
 	*Proofs
 	Groups *Groups
+	// Inviters are asked about every invitation of a person or a client; nil: those
+	// are void.
+	Inviters Inviters
+}
+
+// Inviters tells whether whoever sent an invitation could send it now: in the week
+// that it is good they may lose what it gives, and the groups may come to give more.
+type Inviters interface {
+	// MayInvite reports whether a person or a client could invite into the groups
+	// now. Scope is what the token allowed by which they did; nil: there was none.
+	MayInvite(ctx context.Context, inviter audit.Actor, scope, groups []string) (bool, error)
+}
+
+// Invitation is whom to invite.
+type Invitation struct {
+	Email    string
+	Groups   []string
+	Language string // of the mail, BCP 47
+	// Scope is what the inviter's access token allows; nil: there is none.
+	Scope []string
 }
 
 func (s *Invites) closed(ctx context.Context) bool {
@@ -26,13 +46,17 @@ func (s *Invites) closed(ctx context.Context) bool {
 // member of the groups, within a week; it also returns the link. A newer invitation
 // to the address replaces this one. Errors: ErrClosed, *BadField (ErrConflict: the
 // address has an account), ErrNotFound for a group.
-func (s *Invites) Invite(ctx context.Context, actor audit.Actor, email string, groups []string, language string) (link string, err error) {
+func (s *Invites) Invite(ctx context.Context, actor audit.Actor, n Invitation) (link string, err error) {
 	if s.closed(ctx) {
 		return "", ErrClosed
 	}
-	key, err := EmailKey(email)
+	key, err := EmailKey(n.Email)
 	if err != nil {
 		return "", &BadField{Field: "email", Err: err}
+	}
+	subject, err := s.subjectFor(ctx, key)
+	if err != nil {
+		return "", err
 	}
 	_, _, err = s.Users.Store.UserByLogin(ctx, key)
 	if err == nil {
@@ -41,26 +65,56 @@ func (s *Invites) Invite(ctx context.Context, actor audit.Actor, email string, g
 	if !errors.Is(err, ErrNotFound) {
 		return "", fmt.Errorf("find user of an address: %w", err)
 	}
-	for _, g := range groups {
-		if _, err := s.Groups.Find(ctx, g); err != nil {
-			return "", err
-		}
+	told := map[string]any{"email": n.Email}
+	if told["groups"], err = s.promised(ctx, n.Groups); err != nil {
+		return "", err
 	}
 	o := order{
-		purpose: ProofInvitation, email: email, emailKey: key, asker: Asker{Language: language}, life: lifeInvitation,
-		data: proofData{Groups: groups, Inviter: actor},
+		purpose: ProofInvitation, email: n.Email, emailKey: key, asker: Asker{Language: n.Language}, life: lifeInvitation,
+		data: proofData{Subject: subject, Groups: n.Groups, Inviter: actor, Scope: n.Scope}, told: told,
 	}
 	m, err := s.issue(ctx, actor, "user.invite", o, func(m *made) Mail {
 		data := map[string]string{MailDataLink: s.Links.token(PathInvitation, m.token), MailDataUntil: until(m.ExpiresAt)}
 		if actor.Kind == audit.Person && actor.Name != "" {
 			data[MailDataInviter] = actor.Name
 		}
-		return Mail{Kind: MailInvitation, To: email, Language: language, Data: data}
+		return Mail{Kind: MailInvitation, To: n.Email, Language: n.Language, Data: data}
 	})
 	if err != nil {
 		return "", err
 	}
 	return s.Links.token(PathInvitation, m.token), nil
+}
+
+// subjectFor is the sub that whoever accepts an invitation to an address will have. It
+// is chosen now, and kept by newer invitations, so that the events about them are
+// theirs: they hold the address, which has to be erased with the person.
+func (s *Invites) subjectFor(ctx context.Context, emailKey string) (string, error) {
+	before, err := s.Store.OpenProof(ctx, ProofInvitation, emailKey)
+	if errors.Is(err, ErrNotFound) {
+		return newSubject(), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("invitation before: %w", err)
+	}
+	data, err := s.opened(before)
+	if err != nil || data.Subject == "" { // of another secret, or of before subs were chosen here
+		return newSubject(), nil
+	}
+	return data.Subject, nil
+}
+
+// promised are the names of the groups of an invitation. Errors: ErrNotFound.
+func (s *Invites) promised(ctx context.Context, groups []string) ([]string, error) {
+	var names []string
+	for _, name := range groups {
+		g, err := s.Groups.Find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, g.Name)
+	}
+	return names, nil
 }
 
 // Look returns the address to which an invitation was sent. Errors: ErrProofVoid,
@@ -73,7 +127,30 @@ func (s *Invites) Look(ctx context.Context, token string) (email string, err err
 	if s.closed(ctx) {
 		return "", ErrClosed
 	}
+	if err := s.stands(ctx, h); err != nil {
+		return "", err
+	}
 	return h.data.Email, nil
+}
+
+// stands refuses with ErrProofVoid an invitation whose sender could not send it now.
+// Those of commands need nobody to stand behind them.
+func (s *Invites) stands(ctx context.Context, h *held) error {
+	by := h.data.Inviter
+	if by.Kind == audit.CommandLine || by.Kind == audit.System {
+		return nil
+	}
+	if s.Inviters == nil {
+		return ErrProofVoid
+	}
+	may, err := s.Inviters.MayInvite(ctx, by, h.data.Scope, h.data.Groups)
+	if err != nil {
+		return fmt.Errorf("sender of an invitation: %w", err)
+	}
+	if !may {
+		return ErrProofVoid
+	}
+	return nil
 }
 
 // Invited is what somebody chooses who was invited.
@@ -85,8 +162,8 @@ type Invited struct {
 }
 
 // Accept spends an invitation and makes the account, with its address proven, in
-// those of its groups that are still there. Errors: ErrClosed, ErrProofVoid,
-// *BadField, *Throttled, ErrBusy.
+// those of its groups that are still there. It is void unless whoever sent it could
+// send it now. Errors: ErrClosed, ErrProofVoid, *BadField, *Throttled, ErrBusy.
 func (s *Invites) Accept(ctx context.Context, token string, n Invited) (*Entry, error) {
 	h, err := s.byToken(ctx, ProofInvitation, token, n.Asker.Browser)
 	if err != nil {
@@ -109,8 +186,13 @@ func (s *Invites) Accept(ctx context.Context, token string, n Invited) (*Entry, 
 	}
 	made := NewUser{Username: u.Username, Email: u.Email, EmailVerified: true, Name: u.Name, PasswordHash: hash}
 	return s.enter(ctx, h, made, func(ctx context.Context, u *User) error {
+		if err := s.stands(ctx, h); err != nil {
+			return err
+		}
+		// From their browser, by their request: it is they who do it.
+		by := map[string]any{"invited_by": h.data.Inviter.ID, "invited_by_kind": h.data.Inviter.Kind}
 		for _, g := range h.data.Groups {
-			err := s.Groups.AddMember(ctx, h.data.Inviter, g, u.Subject, 0)
+			err := s.Groups.addMember(ctx, actorOf(u), g, u.Subject, 0, by)
 			if err != nil && !errors.Is(err, ErrNotFound) {
 				return fmt.Errorf("add to the group of an invitation: %w", err)
 			}

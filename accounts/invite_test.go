@@ -13,11 +13,11 @@ func TestInvite(t *testing.T) {
 		_, err := d.groups.Create(t.Context(), operator(), g, "")
 		d.must(err)
 	}
-	_, err := d.invites.Invite(t.Context(), operator(), "bob@test.com", []string{"Nowhere"}, "de")
+	_, err := d.invites.Invite(t.Context(), operator(), accounts.Invitation{Email: "bob@test.com", Groups: []string{"Nowhere"}, Language: "de"})
 	wantErr(t, err, accounts.ErrNotFound)
-	old, err := d.invites.Invite(t.Context(), operator(), "bob@test.com", nil, "")
+	old, err := d.invites.Invite(t.Context(), operator(), accounts.Invitation{Email: "bob@test.com"})
 	d.must(err)
-	link, err := d.invites.Invite(t.Context(), operator(), "Bob@test.com", []string{"editors", "Gone"}, "de")
+	link, err := d.invites.Invite(t.Context(), operator(), accounts.Invitation{Email: "Bob@test.com", Groups: []string{"editors", "Gone"}, Language: "de"})
 	d.must(err)
 	m := d.box.last(t, accounts.MailInvitation, "Bob@test.com")
 	if m.Language != "de" || m.Data[accounts.MailDataLink] != link {
@@ -52,10 +52,10 @@ func TestInvite(t *testing.T) {
 	}
 	_, err = accept(token, "bob2")
 	wantErr(t, err, accounts.ErrProofVoid)
-	_, err = d.invites.Invite(t.Context(), operator(), "bob@test.com", nil, "")
+	_, err = d.invites.Invite(t.Context(), operator(), accounts.Invitation{Email: "bob@test.com"})
 	wantField(t, err, "email", accounts.ErrConflict)
 
-	late, err := d.invites.Invite(t.Context(), operator(), "late@test.com", nil, "")
+	late, err := d.invites.Invite(t.Context(), operator(), accounts.Invitation{Email: "late@test.com"})
 	d.must(err)
 	d.pass(7 * 24 * time.Hour)
 	_, err = accept(tokenIn(t, late, accounts.PathInvitation), "late")

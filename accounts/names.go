@@ -18,7 +18,7 @@ import (
 var ErrInvalid = errors.New("invalid")
 
 func invalid(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...)
+	return Because(ErrInvalid, format, args...)
 }
 
 const (

@@ -89,6 +89,24 @@ func (p Person) checked(now time.Time) (Person, error) {
 	return p, nil
 }
 
+// brought is checked for a new account, which may bring a picture's address and the
+// proof of its phone number from elsewhere.
+func (p Person) brought(now time.Time) (Person, error) {
+	p, err := p.checked(now)
+	if err != nil {
+		return Person{}, err
+	}
+	var c checker
+	p.Picture = c.link("picture", p.Picture)
+	if len(c.fields) > 0 {
+		return Person{}, &ProfileError{Fields: c.fields}
+	}
+	if p.PhoneVerified && p.PhoneNumber == "" {
+		return Person{}, invalid("phone_number_verified without phone_number")
+	}
+	return p, nil
+}
+
 // text takes what people will read on the pages of apps that may not escape it as
 // well as ours: nothing in it hides or redirects the text beside it.
 func (c *checker) text(claim, s string, limit int, lines bool) string {

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -105,7 +104,7 @@ func validateRedirects(c *Client) error {
 		}
 		for _, u := range list {
 			if err := ValidateRedirectURI(c.Type, u); err != nil {
-				return fmt.Errorf("%s %q: %w", what, u, err)
+				return &AddressError{What: what, Address: u, Err: err}
 			}
 		}
 	}
@@ -128,7 +127,7 @@ func validateBackchannel(c *Client) error {
 	}
 	u, err := parseURI(c.BackchannelLogoutURI)
 	if err != nil {
-		return fmt.Errorf("back-channel logout URI: %w", err)
+		return &AddressError{What: "back-channel logout URI", Address: c.BackchannelLogoutURI, Err: err}
 	}
 	if u.scheme != "https" && (u.scheme != "http" || !isLoopback(u.host)) {
 		return invalid("back-channel logout URI: https, or http on loopback")
@@ -274,7 +273,7 @@ func validatePages(c *Client) error {
 func checkPage(what, raw string) error {
 	u, err := parseURI(raw)
 	if err != nil {
-		return fmt.Errorf("%s URI: %w", what, err)
+		return &AddressError{What: what + " URI", Address: raw, Err: err}
 	}
 	if u.scheme != "https" && (u.scheme != "http" || !isLoopback(u.host)) {
 		return invalid("%s URI: https, or http on loopback", what)

@@ -96,8 +96,15 @@ func (s *Users) Require(ctx context.Context, actor audit.Actor, subject string, 
 // RequireAlso asks a person for actions besides those that they are asked for already.
 // Errors: ErrInvalid, ErrNotFound.
 func (s *Users) RequireAlso(ctx context.Context, actor audit.Actor, subject string, actions ...Action) error {
+	return s.ChangeRequired(ctx, actor, subject, actions, nil)
+}
+
+// ChangeRequired asks a person for some actions as well, and no longer for others; what
+// else they are asked for stays. Errors: ErrInvalid, ErrNotFound.
+func (s *Users) ChangeRequired(ctx context.Context, actor audit.Actor, subject string, also, noLonger []Action) error {
 	return s.change(ctx, actor, subject, func(_ context.Context, u *User, _ int64) (*effect, error) {
-		wanted, err := askable(slices.Concat(u.RequiredActions, actions))
+		left := slices.DeleteFunc(slices.Clone(u.RequiredActions), func(a Action) bool { return slices.Contains(noLonger, a) })
+		wanted, err := askable(slices.Concat(left, also))
 		if err != nil || slices.Equal(wanted, u.RequiredActions) {
 			return nil, err
 		}

@@ -102,7 +102,7 @@ func (s *Setup) Make(ctx context.Context, token secret.Text, n FirstUser) (*Entr
 	}
 	made := NewUser{
 		Username: username, Email: email, Name: name, PasswordHash: hash, Staff: true, Superuser: true,
-		Subject: base64.RawURLEncoding.EncodeToString(secret.Random(16)),
+		Subject: newSubject(),
 	}
 	err = s.Users.Tx.InTx(ctx, func(ctx context.Context) error {
 		if err := s.Store.EndSetup(ctx, value); err != nil {

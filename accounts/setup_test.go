@@ -72,8 +72,8 @@ func TestAttack_212_SetupRace(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		if n, err := d.db.CountSuperusers(t.Context()); won.Load() != 1 || n != 1 || err != nil {
-			t.Fatalf("%d won, %d superusers, %v", won.Load(), n, err)
+		if ready, err := d.db.ReadySuperusers(t.Context()); won.Load() != 1 || len(ready) != 1 || err != nil {
+			t.Fatalf("%d won, %d superusers, %v", won.Load(), len(ready), err)
 		}
 	})
 	t.Run("a user by command", func(t *testing.T) {

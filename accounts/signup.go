@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -250,7 +249,9 @@ func (p *Proofs) payName(ctx context.Context, network string) error {
 // enter spends a proof and makes the account, or neither. also does what else
 // belongs to it.
 func (p *Proofs) enter(ctx context.Context, h *held, n NewUser, also func(ctx context.Context, u *User) error) (*Entry, error) {
-	n.Subject = base64.RawURLEncoding.EncodeToString(secret.Random(16))
+	if n.Subject = h.data.Subject; n.Subject == "" {
+		n.Subject = newSubject()
+	}
 	actor := actorOf(&User{Subject: n.Subject, Username: n.Username})
 	err := p.Users.Tx.InTx(ctx, func(ctx context.Context) error {
 		if err := p.spend(ctx, h, nil, p.Users.now()); err != nil {

@@ -147,7 +147,7 @@ func TestAttack_211_SignUpModes(t *testing.T) {
 	d.settings.SignUpDomains = []string{"test.com"}
 	_, m := d.signUp("ada", "ada@elsewhere.org", here())
 	begun := accounts.Evidence{Token: tokenOf(t, m, accounts.PathSignUpConfirm), Asker: here()}
-	link, err := d.invites.Invite(t.Context(), operator(), "bob@elsewhere.org", nil, "")
+	link, err := d.invites.Invite(t.Context(), operator(), accounts.Invitation{Email: "bob@elsewhere.org"})
 	d.must(err)
 	invitation := tokenIn(t, link, accounts.PathInvitation)
 	for _, mode := range []accounts.SignUpMode{accounts.SignUpDomain, accounts.SignUpInvitation, accounts.SignUpClosed, ""} {
@@ -169,7 +169,7 @@ func TestAttack_211_SignUpModes(t *testing.T) {
 	wantErr(t, err, accounts.ErrClosed)
 	_, err = d.invites.Look(t.Context(), invitation)
 	wantErr(t, err, accounts.ErrClosed)
-	_, err = d.invites.Invite(t.Context(), operator(), "c@test.com", nil, "")
+	_, err = d.invites.Invite(t.Context(), operator(), accounts.Invitation{Email: "c@test.com"})
 	wantErr(t, err, accounts.ErrClosed)
 	d.settings.SignUp = accounts.SignUpDomain
 	_, m = d.signUp("carol", "Carol@TEST.com", here())
@@ -224,7 +224,7 @@ func TestSignUp_AddressRace(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *doors) {
 		_, m := d.signUp("ada", "ada@test.com", here())
 		e := accounts.Evidence{Token: tokenOf(t, m, accounts.PathSignUpConfirm), Asker: here()}
-		link, err := d.invites.Invite(t.Context(), operator(), "ada@test.com", nil, "")
+		link, err := d.invites.Invite(t.Context(), operator(), accounts.Invitation{Email: "ada@test.com"})
 		d.must(err)
 		invitation := tokenIn(t, link, accounts.PathInvitation)
 		var won atomic.Int64

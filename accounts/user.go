@@ -93,7 +93,8 @@ type UserLister interface {
 	// ListUsers returns users in the order of their username keys, after the
 	// given key.
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
-	// CountSuperusers counts superusers who are not banned, and locks their rows
-	// until the transaction in ctx ends.
-	CountSuperusers(ctx context.Context) (int, error)
+	// ReadySuperusers returns the superusers who can sign in, and locks their rows
+	// until the transaction in ctx ends: those who are neither banned nor about to be
+	// deleted, and have a password, a passkey or a proven address.
+	ReadySuperusers(ctx context.Context) ([]id.ID, error)
 }

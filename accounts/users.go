@@ -3,9 +3,9 @@ package accounts
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/internal/audit"
@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
 
-// ErrLastSuperuser refuses to take away the last superuser who can sign in.
+// ErrLastSuperuser refuses what would leave no superuser who can sign in.
 var ErrLastSuperuser = errors.New("the last active superuser")
 
 // Users makes, changes and ends the accounts of people. Users are named by sub.
@@ -52,7 +52,8 @@ type NewUser struct {
 	Demo      bool
 }
 
-// Create makes an account. Errors: ErrInvalid, *WeakPassword, ErrConflict, ErrBusy.
+// Create makes an account. Errors: ErrInvalid, *ProfileError, *WeakPassword,
+// ErrConflict, ErrBusy.
 func (s *Users) Create(ctx context.Context, actor audit.Actor, n NewUser) (*User, error) {
 	u, err := s.build(n)
 	if err != nil {
@@ -84,7 +85,7 @@ func (s *Users) Create(ctx context.Context, actor audit.Actor, n NewUser) (*User
 func (s *Users) build(n NewUser) (*User, error) {
 	u := &User{
 		ID: id.New(), Subject: n.Subject, Username: n.Username, Email: n.Email, EmailVerified: n.EmailVerified,
-		Name: n.Name, Profile: n.Profile, Staff: n.Staff, Superuser: n.Superuser, Demo: n.Demo, PasswordHash: n.PasswordHash,
+		Staff: n.Staff, Superuser: n.Superuser, Demo: n.Demo, PasswordHash: n.PasswordHash,
 	}
 	var err error
 	if u.UsernameKey, err = UsernameKey(n.Username); err != nil {
@@ -97,18 +98,18 @@ func (s *Users) build(n NewUser) (*User, error) {
 	} else if n.EmailVerified {
 		return nil, invalid("a verified mail address that is empty")
 	}
-	if n.Name != "" {
-		if err := label("name", n.Name, 200); err != nil {
-			return nil, err
-		}
+	p, err := Person{Name: n.Name, Profile: n.Profile}.brought(s.Now())
+	if err != nil {
+		return nil, err
 	}
+	u.Name, u.Profile = p.Name, p.Profile
 	if n.PasswordHash != "" {
 		if _, err := parsePHC(n.PasswordHash); err != nil {
 			return nil, fmt.Errorf("%w: password hash: %w", ErrInvalid, err)
 		}
 	}
 	if n.Subject == "" {
-		u.Subject = base64.RawURLEncoding.EncodeToString(secret.Random(16))
+		u.Subject = newSubject()
 	}
 	// OpenID Connect Core §2: at most 255 ASCII characters.
 	if len(u.Subject) > 255 || strings.ContainsFunc(u.Subject, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
@@ -234,7 +235,7 @@ func (s *Users) SetSuperuser(ctx context.Context, actor audit.Actor, subject str
 		if u.Superuser == superuser {
 			return nil, nil
 		}
-		if err := s.spareLast(ctx, u); err != nil {
+		if err := s.SpareLast(ctx, u); err != nil {
 			return nil, err
 		}
 		u.Superuser = superuser
@@ -274,16 +275,18 @@ func (s *Users) change(ctx context.Context, actor audit.Actor, subject string, f
 	})
 }
 
-// spareLast refuses if u is the last superuser who can sign in.
-func (s *Users) spareLast(ctx context.Context, u *User) error {
+// SpareLast refuses with ErrLastSuperuser unless there is another superuser than u who
+// can sign in. Whoever has planned to leave can still come back, and counts as u, but
+// not as the other one.
+func (s *Users) SpareLast(ctx context.Context, u *User) error {
 	if !u.Superuser || !u.Active() {
 		return nil
 	}
-	n, err := s.Lister.CountSuperusers(ctx)
+	ready, err := s.Lister.ReadySuperusers(ctx)
 	if err != nil {
-		return fmt.Errorf("count superusers: %w", err)
+		return fmt.Errorf("other superusers: %w", err)
 	}
-	if n <= 1 {
+	if !slices.ContainsFunc(ready, func(other id.ID) bool { return other != u.ID }) {
 		return ErrLastSuperuser
 	}
 	return nil

@@ -26,7 +26,7 @@ func (s *Users) BanBecause(ctx context.Context, actor audit.Actor, subject, note
 		if !u.Active() {
 			return nil, nil
 		}
-		if err := s.spareLast(ctx, u); err != nil {
+		if err := s.SpareLast(ctx, u); err != nil {
 			return nil, err
 		}
 		u.BannedAt = now
@@ -66,7 +66,7 @@ func (s *Users) Delete(ctx context.Context, actor audit.Actor, subject string) e
 		if err != nil {
 			return nil, fmt.Errorf("lock user: %w", err)
 		}
-		if err := s.spareLast(ctx, u); err != nil {
+		if err := s.SpareLast(ctx, u); err != nil {
 			return nil, err
 		}
 		e, err := s.die(ctx, "user.delete", u, now, reasonDeletion)

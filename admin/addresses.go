@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ func (a *Admin) CheckAddresses(ctx context.Context, c *Caller, clientID string, 
 		found = append(found, AddressFinding{Address: address, Err: err, Advice: advice, Other: other})
 	}
 	if len(list) > accounts.MaxRedirectURIs {
-		return []AddressFinding{{Err: fmt.Errorf("%w: at most %d", accounts.ErrInvalid, accounts.MaxRedirectURIs)}}, nil
+		return []AddressFinding{{Err: accounts.Because(accounts.ErrInvalid, "at most %d", accounts.MaxRedirectURIs)}}, nil
 	}
 	for i, address := range list {
 		if slices.Contains(list[:i], address) {

@@ -53,10 +53,10 @@ func (a *Admin) CreateAPI(ctx context.Context, c *Caller, n accounts.NewAPI) (*a
 	return a.APIs.Create(ctx, c.Actor, n)
 }
 
-// UpdateAPI changes settings of an API, which is locked meanwhile, if match lets it.
-// Errors: *Forbidden, accounts.ErrNotFound, accounts.ErrInvalid, accounts.ErrBuiltin,
-// those of match.
-func (a *Admin) UpdateAPI(ctx context.Context, c *Caller, audience string, next accounts.APISettings, match func(*accounts.API) error) (*accounts.API, error) {
+// UpdateAPI changes settings of an API, which is locked meanwhile: next says which, from
+// what it is. Errors: *Forbidden, accounts.ErrNotFound, accounts.ErrInvalid,
+// accounts.ErrBuiltin, those of next.
+func (a *Admin) UpdateAPI(ctx context.Context, c *Caller, audience string, next func(*accounts.API) (accounts.APISettings, error)) (*accounts.API, error) {
 	if err := c.need(accounts.AdminAPIsWrite); err != nil {
 		return nil, err
 	}
@@ -72,10 +72,11 @@ func (a *Admin) UpdateAPI(ctx context.Context, c *Caller, audience string, next 
 		if before, err = a.APIs.Find(ctx, audience); err != nil { // as it is under the lock
 			return err
 		}
-		if err := match(before); err != nil {
+		settings, err := next(before)
+		if err != nil {
 			return err
 		}
-		if _, err := a.APIs.Update(ctx, c.Actor, audience, next); err != nil {
+		if _, err := a.APIs.Update(ctx, c.Actor, audience, settings); err != nil {
 			return err
 		}
 		found, err = a.APIs.Find(ctx, audience)

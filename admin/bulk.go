@@ -76,7 +76,7 @@ func (a *Admin) Prospects(ctx context.Context, c *Caller, change CrowdChange, su
 		return nil, err
 	}
 	if len(subjects) > MaxCrowd {
-		return nil, fmt.Errorf("%w: at most %d people at once", accounts.ErrInvalid, MaxCrowd)
+		return nil, accounts.Because(accounts.ErrInvalid, "at most %d people at once", MaxCrowd)
 	}
 	var group *accounts.Group
 	var whole error
@@ -164,14 +164,12 @@ func (a *Admin) standsAgainst(ctx context.Context, c *Caller, change CrowdChange
 	if same {
 		return ErrSame, nil
 	}
-	if change.Action == CrowdBan && u.Superuser {
-		n, err := a.Users.Lister.CountSuperusers(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("count superusers: %w", err)
+	if change.Action == CrowdBan {
+		err := a.Users.SpareLast(ctx, u)
+		if errors.Is(err, accounts.ErrLastSuperuser) {
+			return err, nil
 		}
-		if n <= 1 {
-			return accounts.ErrLastSuperuser, nil
-		}
+		return nil, err
 	}
 	return nil, nil
 }

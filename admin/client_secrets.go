@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
@@ -28,7 +27,7 @@ func (a *Admin) AddSecret(ctx context.Context, c *Caller, clientID string, overl
 			return err
 		}
 		if len(app.Secrets) > maxLiveSecrets {
-			return fmt.Errorf("%w: the app has %d secrets that live; end some first", ErrState, maxLiveSecrets)
+			return accounts.Because(ErrState, "the app has %d secrets that live; end some first", maxLiveSecrets)
 		}
 		made = newest(app.Secrets)
 		return nil

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
@@ -22,6 +24,31 @@ type Follower struct {
 	feed.Applied
 	Silent bool // it has missed two reports
 }
+
+// ConfirmedAt is when the instance last knew to have all that there was in the ledger, as
+// far as it has told, in Unix milliseconds.
+func (f *Follower) ConfirmedAt() int64 { return f.ReportedAt - f.Lag }
+
+// Slowest returns of each audience the instance whose knowledge is the oldest, in the
+// order of audiences: of the fresh ones, as the others let nothing in by what they know,
+// or of all where none is fresh.
+func Slowest(list []Follower) []Follower {
+	var slowest []Follower
+	for _, f := range list {
+		i := slices.IndexFunc(slowest, func(s Follower) bool { return s.Audience == f.Audience })
+		if i < 0 {
+			slowest = append(slowest, f)
+			continue
+		}
+		if s := slowest[i]; f.fresh() != s.fresh() && f.fresh() || f.fresh() == s.fresh() && f.ConfirmedAt() < s.ConfirmedAt() {
+			slowest[i] = f
+		}
+	}
+	slices.SortFunc(slowest, func(x, y Follower) int { return strings.Compare(x.Audience, y.Audience) })
+	return slowest
+}
+
+func (f *Follower) fresh() bool { return f.State == "fresh" && !f.Silent }
 
 // Followers returns the instances of resource servers that were heard of lately, in
 // the order of their audiences, and where the ledger stands. Errors: *Forbidden.

@@ -27,11 +27,15 @@ type GroupStore interface {
 // holdsThrough returns what members hold through a group. Errors:
 // accounts.ErrNotFound.
 func (a *Admin) holdsThrough(ctx context.Context, group string) ([]string, error) {
+	return holdsThrough(ctx, a.Reach, group)
+}
+
+func holdsThrough(ctx context.Context, reach GroupStore, group string) ([]string, error) {
 	key, err := accounts.GroupKey(group)
 	if err != nil {
 		return nil, fmt.Errorf("group %q: %w", group, accounts.ErrNotFound)
 	}
-	held, err := a.Reach.GroupHolds(ctx, key)
+	held, err := reach.GroupHolds(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("what members of a group hold: %w", err)
 	}
@@ -84,6 +88,13 @@ func (a *Admin) GroupHolds(ctx context.Context, c *Caller, name string) ([]strin
 		return nil, err
 	}
 	return a.holdsThrough(ctx, name)
+}
+
+// GivenBy returns what the members of a group hold through it, for the decision how sure
+// of a caller one has to be who changes who is in it: it must not be shown. Errors:
+// accounts.ErrNotFound.
+func (a *Admin) GivenBy(ctx context.Context, group string) ([]string, error) {
+	return a.holdsThrough(ctx, group)
 }
 
 // Holders returns the groups that hold a permission, after a key

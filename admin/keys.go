@@ -20,6 +20,8 @@ type KeyKeeper interface {
 	Ensure(ctx context.Context, actor audit.Actor) error
 	Rotate(ctx context.Context, actor audit.Actor, algorithm string, force bool) ([]keys.Change, error)
 	Compromise(ctx context.Context, actor audit.Actor, kid, reason string) ([]keys.Change, error)
+	// Due returns when each key comes to its next state, by kid.
+	Due(records []keys.Record) map[string]int64
 }
 
 var _ KeyKeeper = (*keys.Keeper)(nil)
@@ -31,7 +33,7 @@ const maxReason = 100
 // confirmed by repeating its name.
 var ErrUnconfirmed = fmt.Errorf("%w: confirm it by repeating the name", ErrState)
 
-// SigningKeys returns the signing keys, in the order of algorithms and their making.
+// SigningKeys returns the signing keys, in the order of algorithms, states and their making.
 // What they hold of their private halves must not be shown. Errors: *Forbidden.
 func (a *Admin) SigningKeys(ctx context.Context, c *Caller) ([]keys.Record, error) {
 	if err := c.need(accounts.AdminKeysRead); err != nil {
@@ -45,17 +47,17 @@ func (a *Admin) keyRecords(ctx context.Context) ([]keys.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
-	var sorted []keys.Record
-	for _, algorithm := range keys.Algorithms() {
-		for _, r := range records {
-			if r.Algorithm == algorithm {
-				r.Sealed = nil
-				sorted = append(sorted, r)
-			}
-		}
+	for i := range records {
+		records[i].Sealed = nil
 	}
-	return sorted, nil
+	keys.Sort(records)
+	return records, nil
 }
+
+// KeysDue returns when each of the keys comes to its next state, by kid, in Unix
+// milliseconds: when the next one may sign, when the active one is rotated out and when
+// a retiring one is removed.
+func (a *Admin) KeysDue(list []keys.Record) map[string]int64 { return a.Keeper.Due(list) }
 
 // RotateKeys lets the next key of an algorithm sign, or of all if it is empty. Unless
 // it is forced, it is refused as long as apps may not have seen the next key. Errors:
@@ -92,11 +94,11 @@ func (a *Admin) CompromiseKey(ctx context.Context, c *Caller, kid, confirm, reas
 // accounts.ErrInvalid, in a *Field.
 func checkReason(reason string) error {
 	if reason == "" || len(reason) > maxReason {
-		return &Field{Name: "reason", Err: fmt.Errorf("%w: a reason has 1 to %d characters", accounts.ErrInvalid, maxReason)}
+		return &Field{Name: "reason", Err: accounts.Because(accounts.ErrInvalid, "a reason has 1 to %d characters", maxReason)}
 	}
 	for _, r := range reason {
 		if r < ' ' || r == 0x7f || r > 0x7e {
-			return &Field{Name: "reason", Err: fmt.Errorf("%w: a reason is plain ASCII, for logs", accounts.ErrInvalid)}
+			return &Field{Name: "reason", Err: accounts.Because(accounts.ErrInvalid, "a reason is plain ASCII, for logs")}
 		}
 	}
 	return nil
@@ -109,7 +111,7 @@ func keyError(err error) error {
 	case errors.Is(err, keys.ErrUnknownKey):
 		return fmt.Errorf("%w: %w", accounts.ErrNotFound, err)
 	case errors.Is(err, keys.ErrUnknownAlgorithm):
-		return &Field{Name: "algorithm", Err: fmt.Errorf("%w: one of RS256, ES256, EdDSA, PS256", accounts.ErrInvalid)}
+		return &Field{Name: "algorithm", Err: accounts.Because(accounts.ErrInvalid, "one of RS256, ES256, EdDSA, PS256")}
 	case errors.Is(err, keys.ErrNextTooYoung), errors.Is(err, keys.ErrNoKey):
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}

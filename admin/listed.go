@@ -11,7 +11,7 @@ import (
 // ListStore reads the lists of operators a page at a time, each in one statement
 // that walks an index from where the last page ended. No list counts.
 type ListStore interface {
-	// ListedClients returns clients in the order of their keys.
+	// ListedClients returns clients in the order of their keys, or newest first.
 	ListedClients(ctx context.Context, q ClientQuery) ([]ListedClient, error)
 	// ListedSessions returns sessions that have not been ended, newest first.
 	ListedSessions(ctx context.Context, q SessionQuery) ([]ListedSession, error)
@@ -20,6 +20,8 @@ type ListStore interface {
 	// ListedConsents returns consents that were not taken back, in the order of the
 	// ids of people or, of one person, of clients.
 	ListedConsents(ctx context.Context, q ConsentQuery) ([]ListedConsent, error)
+	// ListedMemberships returns the groups that somebody is in, in the order of their ids.
+	ListedMemberships(ctx context.Context, q MembershipQuery) ([]ListedMembership, error)
 	// ListedRevocations returns the rows of the ledger, newest first.
 	ListedRevocations(ctx context.Context, q RevocationQuery) ([]revocation.Row, error)
 }
@@ -34,10 +36,18 @@ type ClientKey struct {
 type ClientQuery struct {
 	Prefix       string // of the name, in any case
 	RedirectHost string // of one of the redirect URIs, without port, in any case
-	Type         accounts.ClientType
-	State        string // "enabled" or "disabled"
-	After        ClientKey
-	Limit        int
+	ClientID     string // the whole of it
+	// OrHost lists also those whose name begins otherwise, but one of whose redirect
+	// URIs has Prefix as its host. It goes alone: not with RedirectHost or ClientID.
+	OrHost bool
+	Type   accounts.ClientType
+	State  string // "enabled" or "disabled"
+	After  ClientKey
+	// Newest lists those that were made last first, without regard to Prefix and
+	// RedirectHost, before the one with an id; zero begins at the newest.
+	Newest bool
+	Before id.ID
+	Limit  int
 }
 
 // ListedClient is a client, without its secrets, and its place in the list.
@@ -52,7 +62,10 @@ type SessionQuery struct {
 	ID      id.ID
 	Subject string
 	Before  id.ID // zero begins at the newest
-	Limit   int
+	// Oldest begins at the other end, after the session with an id.
+	Oldest bool
+	After  id.ID
+	Limit  int
 }
 
 // ListedSession is a session and whose it is.
@@ -102,5 +115,8 @@ type RevocationQuery struct {
 	Kind   revocation.Kind
 	Key    string
 	Before int64 // position; zero begins at the newest
+	// Oldest begins at the other end, after a position.
+	Oldest bool
+	After  int64
 	Limit  int
 }

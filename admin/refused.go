@@ -81,7 +81,7 @@ func beside(app *accounts.Client, r accounts.RefusedRedirect) Refused {
 // all that somebody sees.
 func mayRegister(app *accounts.Client, r accounts.RefusedRedirect) error {
 	if !r.Whole() {
-		return fmt.Errorf("%w: not all of this URI is kept", accounts.ErrInvalid)
+		return accounts.Because(accounts.ErrInvalid, "not all of this URI is kept")
 	}
 	return accounts.ValidateRedirectURI(app.Type, r.URI)
 }

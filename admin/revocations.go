@@ -23,9 +23,9 @@ type LedgerStore interface {
 	RowsOf(ctx context.Context, keys []string, limit int) ([]revocation.Row, error)
 	ListFollowers(ctx context.Context) ([]feed.Applied, error)
 	Acknowledged(ctx context.Context, position int64) ([]feed.Acknowledgement, error)
-	// AuditOf returns the events about one target between two times, in Unix
-	// milliseconds.
-	AuditOf(ctx context.Context, kind, target string, from, to int64) ([]auditlog.Entry, error)
+	// CauseOf returns the event with which the row at a position was written, if it is
+	// known.
+	CauseOf(ctx context.Context, position int64) ([]auditlog.Entry, error)
 }
 
 // Revocation is a row of the ledger and how many of the resource servers that it
@@ -73,13 +73,9 @@ type Receipt struct {
 // Explained is a row of the ledger with all that is known of it.
 type Explained struct {
 	Revocation
-	Events   []auditlog.Entry // of its cause, for those who may read the audit log
+	Events   []auditlog.Entry // the one of its cause, if it is known, for those who may read the audit log
 	Receipts []Receipt
 }
-
-// eventBefore is how long before its row the event of a cause may be: it has the time
-// of its statement, the row that of the commit.
-const eventBefore = 2_000
 
 // Revocation returns one row of the ledger with its receipts. Errors: *Forbidden,
 // accounts.ErrNotFound when no token needs it any more.
@@ -93,11 +89,7 @@ func (a *Admin) Revocation(ctx context.Context, c *Caller, position int64) (*Exp
 	}
 	e := &Explained{Revocation: Revocation{Row: row}}
 	if c.May(accounts.AdminAuditRead) {
-		kind := string(row.Kind)
-		if row.Kind == revocation.Membership {
-			kind = "user"
-		}
-		if e.Events, err = a.Ledger.AuditOf(ctx, kind, row.Key, row.At-eventBefore, row.At); err != nil {
+		if e.Events, err = a.Ledger.CauseOf(ctx, position); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +142,7 @@ type Revoke struct {
 // every access token of the deployment refresh. Only superusers may do the latter, and
 // revoke a token of which nothing but the jti is known. Errors: *Forbidden,
 // ErrSuperior, ErrSuperuserOnly, ErrUnconfirmed, *Field, accounts.ErrNotFound,
-// accounts.ErrInvalid.
+// accounts.ErrInvalid, *accounts.Throttled for too many tokens one by one.
 func (a *Admin) Revoke(ctx context.Context, c *Caller, r Revoke) error {
 	if err := c.need(accounts.AdminRevocationsWrite); err != nil {
 		return err
@@ -184,6 +176,9 @@ func (a *Admin) revokeToken(ctx context.Context, c *Caller, r Revoke) error {
 		if err := c.mayCrown(); err != nil {
 			return err
 		}
+		if err := a.Protocol.SpendRevocation(ctx, c.Actor); err != nil {
+			return err
+		}
 		if err := a.Tokens.RevokeID(ctx, c.Actor, r.Key); err != nil {
 			return &Field{Name: "key", Err: err}
 		}
@@ -194,7 +189,7 @@ func (a *Admin) revokeToken(ctx context.Context, c *Caller, r Revoke) error {
 		return fmt.Errorf("read a token: %w", err)
 	}
 	if !t.Access || !t.Signed {
-		return &Field{Name: "token", Err: fmt.Errorf("%w: no access token of this deployment", accounts.ErrInvalid)}
+		return &Field{Name: "token", Err: accounts.Because(accounts.ErrInvalid, "no access token of this deployment")}
 	}
 	if t.Keys.GrantID != "" {
 		err = a.mayTouchPerson(ctx, c, t.Keys.Subject)
@@ -202,6 +197,10 @@ func (a *Admin) revokeToken(ctx context.Context, c *Caller, r Revoke) error {
 		err = a.mayChangeAppOf(ctx, c, t.Keys.ClientID)
 	}
 	if err != nil {
+		return err
+	}
+	// Each is a row that every resource server reads (L26).
+	if err := a.Protocol.SpendRevocation(ctx, c.Actor); err != nil {
 		return err
 	}
 	return a.Tokens.Revoke(ctx, c.Actor, t.Keys, t.Audience, time.Unix(t.ExpiresAt, 0).UnixMilli())

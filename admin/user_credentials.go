@@ -21,7 +21,7 @@ func (a *Admin) SetPassword(ctx context.Context, c *Caller, subject string, pass
 		return err
 	}
 	if password == "" {
-		return &Field{Name: "password", Err: fmt.Errorf("%w: empty", accounts.ErrInvalid)}
+		return &Field{Name: "password", Err: accounts.Because(accounts.ErrInvalid, "empty")}
 	}
 	return a.Users.SetPassword(ctx, c.Actor, subject, password)
 }
@@ -82,7 +82,7 @@ type Invitation struct {
 // credentials. Errors: *Forbidden, ErrMoreThanHeld, and those of
 // accounts.Invites.Invite.
 func (a *Admin) Invite(ctx context.Context, c *Caller, n Invitation) (link secret.Text, err error) {
-	if err := c.need(accounts.AdminUsersWrite); err != nil {
+	if err := c.mayInvite(ctx, a.Reach, n.Groups); err != nil {
 		return "", err
 	}
 	if n.ShowLink {
@@ -90,21 +90,7 @@ func (a *Admin) Invite(ctx context.Context, c *Caller, n Invitation) (link secre
 			return "", err
 		}
 	}
-	if len(n.Groups) > 0 {
-		if err := c.need(accounts.AdminGroupsWrite); err != nil {
-			return "", err
-		}
-	}
-	for _, g := range n.Groups {
-		held, err := a.holdsThrough(ctx, g)
-		if err != nil {
-			return "", err
-		}
-		if err := c.mayGive(held); err != nil {
-			return "", err
-		}
-	}
-	text, err := a.Invites.Invite(ctx, c.Actor, n.Email, n.Groups, n.Language)
+	text, err := a.Invites.Invite(ctx, c.Actor, accounts.Invitation{Email: n.Email, Groups: n.Groups, Language: n.Language, Scope: c.scope()})
 	if err != nil || !n.ShowLink {
 		return "", err
 	}

@@ -48,6 +48,12 @@ func (a *Admin) RequireActions(ctx context.Context, c *Caller, subject string, a
 	return a.changeUser(ctx, c, subject, func() error { return a.Users.Require(ctx, c.Actor, subject, actions...) })
 }
 
+// ChangeRequired asks somebody for some actions as well, and no longer for others. Errors
+// as of RequireActions.
+func (a *Admin) ChangeRequired(ctx context.Context, c *Caller, subject string, also, noLonger []accounts.Action) error {
+	return a.changeUser(ctx, c, subject, func() error { return a.Users.ChangeRequired(ctx, c.Actor, subject, also, noLonger) })
+}
+
 // changeUser does what needs accounts.AdminUsersWrite, and no more than that the
 // caller stands above the account.
 func (a *Admin) changeUser(ctx context.Context, c *Caller, subject string, f func() error) error {

@@ -32,15 +32,15 @@ func (a *Admin) UserRights(ctx context.Context, c *Caller, subject string) ([]ac
 	return held, err
 }
 
-// CreateUser makes an account. An address can be given as proven, and a password be
-// set, by those alone who may handle credentials: apps that know people by their
-// addresses would let the account in. Only superusers make superusers and staff.
+// CreateUser makes an account. An address or a phone number can be given as proven,
+// and a password be set, by those alone who may handle credentials: apps that know
+// people by their addresses or numbers would let the account in. Only superusers make superusers and staff.
 // Errors: *Forbidden, ErrSuperuserOnly, and those of accounts.Users.Create.
 func (a *Admin) CreateUser(ctx context.Context, c *Caller, n accounts.NewUser) (*accounts.User, error) {
 	if err := c.need(accounts.AdminUsersWrite); err != nil {
 		return nil, err
 	}
-	if n.EmailVerified || n.Password != "" {
+	if n.EmailVerified || n.Profile.PhoneVerified || n.Password != "" {
 		if err := c.need(accounts.AdminUsersCredentials); err != nil {
 			return nil, err
 		}
@@ -66,15 +66,24 @@ type UserChange struct {
 	Profile func(p *accounts.Profile)
 }
 
-// credentials reports whether a change could take the account over: who has its
-// address can have its password reset, and its name is what its owner signs in with.
+// credentials reports whether a change could take the account over, or another one
+// elsewhere: who has its address can have its password reset, its name is what its
+// owner signs in with, and apps know people by what counts as proven.
 func (n UserChange) credentials(u *accounts.User) bool {
+	if n.Profile != nil {
+		next := u.Profile
+		n.Profile(&next)
+		if next.PhoneVerified && (!u.Profile.PhoneVerified || next.PhoneNumber != u.Profile.PhoneNumber) {
+			return true
+		}
+	}
 	return n.Email != nil && *n.Email != u.Email || n.EmailVerified != nil && *n.EmailVerified != u.EmailVerified ||
 		n.Username != nil && *n.Username != u.Username
 }
 
 // UpdateUser changes an account, which is locked meanwhile, if match lets it. Another
-// username, address or proof of it needs accounts.AdminUsersCredentials. An address
+// username, address or proof of it, and a phone number that counts as proven, need
+// accounts.AdminUsersCredentials. An address
 // that is given without a word about its proof is not proven. Errors: *Forbidden,
 // ErrSuperior, those of accounts.Users.Amend and of match.
 func (a *Admin) UpdateUser(ctx context.Context, c *Caller, subject string, change UserChange, match func(u *accounts.User) error) (*accounts.User, error) {

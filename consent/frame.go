@@ -86,6 +86,9 @@ func (h *Handler) home(w http.ResponseWriter, r *http.Request) {
 		if user.Name != "" {
 			p.UserName = user.Name
 		}
+		if user.Staff || user.Superuser {
+			p.ConsoleURL = h.Path(hosted.PathConsole)
+		}
 	}
 	h.Rendered(w, r, h.Pages.Home(w, http.StatusOK, h.Language(r, ""), p))
 }

@@ -39,7 +39,9 @@ func TestSignIn_RightPassword(t *testing.T) {
 	if err != nil || len(sessions) != 1 || sessions[0].Address != "192.0.2.1" {
 		t.Fatalf("sessions %+v, %v", sessions, err)
 	}
-	wantPage(t, b.get("/"), http.StatusOK, "Hello, ada Example", `href="/logout"`)
+	wantPage(t, b.get("/"), http.StatusOK, "Hello, ada Example", `href="/logout"`, `!href="/admin/"`)
+	w.must(w.users.SetStaff(t.Context(), operator(), w.ada.Subject, true))
+	wantPage(t, b.get("/"), http.StatusOK, `href="/admin/"`)
 }
 
 func TestSignIn_ByMailAddress(t *testing.T) {

@@ -263,7 +263,7 @@ func TestEntrance_Terms(t *testing.T) {
 func TestEntrance_Invitation(t *testing.T) {
 	w := newEntrance(t)
 	w.member("taken", true)
-	link, err := w.handler.Invites.Invite(t.Context(), entranceOperator(), "ada@example.org", nil, "")
+	link, err := w.handler.Invites.Invite(t.Context(), entranceOperator(), accounts.Invitation{Email: "ada@example.org"})
 	w.must(err)
 	path := strings.TrimPrefix(link, entranceIssuer)
 	b := w.browser()

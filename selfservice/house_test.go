@@ -157,7 +157,7 @@ func (w *house) mount(journal accounts.Journal, links accounts.Links) {
 	for _, h := range []interface {
 		Mount(r *mux.Router, pages func(http.Handler) http.Handler) error
 	}{
-		&selfservice.Overview{Desk: w.desk, Signed: w.db, Activity: w.activity, Mails: true},
+		&selfservice.Overview{Desk: w.desk, Signed: w.db, Activity: w.activity, Groups: &accounts.Groups{Managers: w.db}, Mails: true},
 		&selfservice.Profile{Desk: w.desk, Profiles: profiles, Pictures: w.db, Activity: w.activity, Claims: w.claims},
 		&selfservice.Security{
 			Desk: w.desk, Signed: w.db, Ender: w.sessions, Activity: w.activity, Alarm: alarm, Consents: w.consents, Clients: w.db, APIs: w.db, Mails: true,

@@ -24,6 +24,11 @@ type FactorStanding interface {
 	Standing(ctx context.Context, user *accounts.User) (has, needed bool, err error)
 }
 
+// GroupsManaged tells which groups somebody manages (accounts.Groups).
+type GroupsManaged interface {
+	ManagedBy(ctx context.Context, subject, after string, limit int) ([]string, error)
+}
+
 // Overview serves the first page of somebody's account. Its fields are its
 // dependencies.
 type Overview struct {
@@ -31,11 +36,15 @@ type Overview struct {
 	Signed   accounts.SessionLister
 	Activity *accounts.Activity
 	Factors  FactorStanding // nil where there are none
+	Groups   GroupsManaged
 	// Mails says that addresses can be changed, which takes a mail.
 	Mails bool
 }
 
-var _ FactorStanding = (*accounts.Factors)(nil)
+var (
+	_ FactorStanding = (*accounts.Factors)(nil)
+	_ GroupsManaged  = (*accounts.Groups)(nil)
+)
 
 const pathSignOut = "/logout" // the protocol's
 
@@ -91,6 +100,17 @@ func (h *Overview) count(ctx context.Context, user *accounts.User, p *templates.
 		return err
 	}
 	p.Sessions, p.Apps = len(sessions), len(apps)
+	enters := user.Staff || user.Superuser
+	if !enters {
+		managed, err := h.Groups.ManagedBy(ctx, user.Subject, "", 1)
+		if err != nil {
+			return err
+		}
+		enters = len(managed) > 0
+	}
+	if enters {
+		p.ConsoleURL = h.Path(hosted.PathConsole)
+	}
 	if h.Factors != nil {
 		if p.HasFactor, _, err = h.Factors.Standing(ctx, user); err != nil {
 			return fmt.Errorf("factors: %w", err)

@@ -94,20 +94,22 @@ type APIMade struct {
 // APIPatch is a change of an API.
 type APIPatch struct {
 	Name                 Change[string] `json:"name,omitempty"`
-	Texts                Change[Texts]  `json:"texts,omitempty"`
+	Texts                TextsPatch     `json:"texts,omitempty"`
 	TokenSeconds         Change[int64]  `json:"token_seconds,omitempty"`
 	TokenAlgorithm       Change[string] `json:"token_algorithm,omitempty"`
 	AuthenticationClaims Change[bool]   `json:"authentication_claims,omitempty"`
 	StatusList           Change[bool]   `json:"status_list,omitempty"`
 }
 
-func (p *APIPatch) settings() accounts.APISettings {
+// settings are what the patch makes of an API.
+func (p *APIPatch) settings(of *accounts.API) accounts.APISettings {
 	next := accounts.APISettings{
 		Name: p.Name.pointer(), TokenAlgorithm: p.TokenAlgorithm.pointer(),
 		AuthenticationClaims: p.AuthenticationClaims.pointer(), StatusList: p.StatusList.pointer(),
 	}
 	if p.Texts.Given {
-		next.Texts = p.Texts.Value.texts()
+		next.Texts = of.Texts
+		patchTexts(&next.Texts, p.Texts)
 	}
 	if p.TokenSeconds.Given {
 		var ms int64
@@ -157,12 +159,13 @@ func (s *surface) apis() {
 		ID: "createAPI", Method: http.MethodPost, Path: "/apis", Tag: tagAPIs, Permission: accounts.AdminAPIsWrite,
 		Summary: "Create an API", Status: http.StatusCreated, MaxBody: 1 << 20,
 		Details: "Its resource server gets a client of its own, whose secret is shown this once. Nobody holds its permissions yet.",
-	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewAPI }) (*struct{ Body APIMade }, error) {
+	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewAPI }) (*Created[APIMade], error) {
 		made, client, text, err := s.Admin.CreateAPI(ctx, c, in.Body.made())
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body APIMade }{APIMade{API: apiOf(made), ClientID: client.ClientID, ClientSecret: text.Reveal()}}, nil
+		api := apiOf(made)
+		return created(s, "/apis", api.Audience, api, APIMade{API: api, ClientID: client.ClientID, ClientSecret: text.Reveal()}), nil
 	})
 	s.oneAPI()
 	s.apiStates()
@@ -204,8 +207,8 @@ func (s *surface) oneAPI() {
 		if err != nil {
 			return nil, err
 		}
-		changed, err := s.Admin.UpdateAPI(ctx, c, audience, in.Body.settings(), func(a *accounts.API) error {
-			return in.unless(tagOf(apiOf(a)))
+		changed, err := s.Admin.UpdateAPI(ctx, c, audience, func(a *accounts.API) (accounts.APISettings, error) {
+			return in.Body.settings(a), in.unless(tagOf(apiOf(a)))
 		})
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
 // TestAttack_MassAssignment: what is not in a body's type cannot be set, in no
@@ -56,6 +59,22 @@ func TestAttack_LastSuperuser(t *testing.T) {
 	w.want(w.call(w.rootKey, http.MethodPut, user(second, "superuser"), nil), http.StatusNoContent, "")
 	w.want(w.call(w.rootKey, http.MethodPost, user(second, "ban"), nil), http.StatusNoContent, "")
 	w.want(w.call(w.rootKey, http.MethodDelete, user(w.root, "superuser"), nil), http.StatusConflict, "last-superuser")
+
+	// Nor to others who cannot sign in: who leaves, and who has no way in.
+	w.want(w.call(w.rootKey, http.MethodPost, user(second, "unban"), nil), http.StatusNoContent, "")
+	w.want(w.call(w.rootKey, http.MethodPut, user(second, "deletion"), nil), http.StatusOK, "")
+	w.want(w.call(w.rootKey, http.MethodDelete, user(w.root, "superuser"), nil), http.StatusConflict, "last-superuser")
+	made := w.want(w.call(w.rootKey, http.MethodPost, "/users", `{"username": "ghost", "email": "ghost@example.com", "superuser": true}`), http.StatusCreated, "")
+	w.want(w.call(w.rootKey, http.MethodDelete, user(w.root, "superuser"), nil), http.StatusConflict, "last-superuser")
+	refused, err := w.admin.Prospects(t.Context(), &admin.Caller{Superuser: true}, admin.CrowdChange{Action: admin.CrowdBan}, []string{w.root.Subject})
+	w.must(err)
+	if !errors.Is(refused[0].Refused, accounts.ErrLastSuperuser) {
+		t.Errorf("many at once: %v", refused[0].Refused)
+	}
+	ghost, err := w.db.UserBySubject(t.Context(), made.str("sub"))
+	w.must(err)
+	w.must(w.db.InsertPasskey(t.Context(), &accounts.Passkey{ID: id.New(), UserID: ghost.ID, CredentialID: []byte("key"), Credential: "{}", Name: "Key"}))
+	w.want(w.call(w.rootKey, http.MethodDelete, user(w.root, "superuser"), nil), http.StatusNoContent, "")
 }
 
 // TestAttack_Superiors: nobody takes over, bans, deletes or edits somebody who holds
@@ -78,6 +97,7 @@ func TestAttack_Superiors(t *testing.T) {
 		{http.MethodDelete, "/factors/AZBx3f2ycAC4xQmHq0bT3w", ""},
 		{http.MethodPatch, "", `{"email": "mine@example.com", "email_verified": true}`},
 		{http.MethodPatch, "", `{"username": "mine"}`},
+		{http.MethodPatch, "", `{"profile": {"phone_number": "+4915112345678", "phone_number_verified": true}}`},
 	}
 	touch := []struct{ method, path, body string }{
 		{http.MethodPost, "/ban", ""}, {http.MethodPost, "/unban", ""}, {http.MethodPatch, "", `{"name": "Fool"}`},
@@ -127,7 +147,8 @@ func TestAttack_Superiors(t *testing.T) {
 			t.Errorf("%s %s of an equal: %d %s", way.method, way.path, a.status, a.raw)
 		}
 	}
-	// Without the permission for credentials an address is not to be touched.
+	// Without the permission for credentials an address is not to be touched, nor does
+	// a number count as proven.
 	writer := w.operator("writer", accounts.AdminUsersWrite)
 	for _, way := range takeover[4:] {
 		if a := do(writer, plain, way); a.problem() != "forbidden" {
@@ -135,7 +156,20 @@ func TestAttack_Superiors(t *testing.T) {
 		}
 	}
 	w.want(w.call(writer, http.MethodPost, "/users", `{"username": "mine", "email": "victim@example.com", "email_verified": true}`), http.StatusForbidden, "forbidden")
+	w.want(w.call(writer, http.MethodPost, "/users", `{"username": "mine", "profile": {"phone_number": "+4915112345678", "phone_number_verified": true}}`), http.StatusForbidden, "forbidden")
 	w.want(w.call(writer, http.MethodPost, "/users", `{"username": "mine", "password": "`+goodPassword+`"}`), http.StatusForbidden, "forbidden")
+	number := func(token, profile string) any {
+		return at(w.want(w.call(token, http.MethodPatch, user(plain), `{"profile": `+profile+`}`, "If-Match", "*"), http.StatusOK, "").json, "profile", "phone_number_verified")
+	}
+	if number(writer, `{"phone_number": "+4915112345678"}`) != nil || number(helpdesk, `{"phone_number_verified": true}`) != true ||
+		number(writer, `{"nickname": "P"}`) != true || number(writer, `{"phone_number": "+4915187654321"}`) != nil {
+		t.Error("a number that was changed counts as proven, or one that stayed does not")
+	}
+	number(helpdesk, `{"phone_number_verified": true}`)
+	w.want(w.call(writer, http.MethodPatch, user(plain), `{"profile": {"phone_number": "+4915100000000", "phone_number_verified": true}}`, "If-Match", "*"), http.StatusForbidden, "forbidden")
+	if number(writer, `{"phone_number_verified": false}`) != nil {
+		t.Error("the proof cannot be taken back")
+	}
 }
 
 // TestAttack_HeldNow: what a caller holds is read for each request; the token is no

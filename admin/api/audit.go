@@ -53,7 +53,7 @@ type auditFilters struct {
 	RequestID  string    `query:"request_id" maxLength:"200"`
 	Since      time.Time `query:"since" doc:"The first moment that counts."`
 	Until      time.Time `query:"until" doc:"The first moment that no longer counts."`
-	Text       string    `query:"text" maxLength:"2048" doc:"An id in any place: of the event, its actor, its target or its request."`
+	Text       string    `query:"text" maxLength:"2048" doc:"An id in any place: of the event, its actor, its target, its request or its session, or of whom and what else it names."`
 }
 
 func (f *auditFilters) query() auditlog.Query {

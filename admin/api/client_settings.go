@@ -62,7 +62,7 @@ func (n *NewClient) registration() (accounts.Registration, error) {
 // ClientPatch is a change of an app.
 type ClientPatch struct {
 	Name       Change[string]         `json:"name,omitempty" maxLength:"100"`
-	Texts      Change[Texts]          `json:"texts,omitempty"`
+	Texts      TextsPatch             `json:"texts,omitempty"`
 	AuthMethod Change[string]         `json:"auth_method,omitempty"`
 	JWKS       Change[map[string]any] `json:"jwks,omitempty"`
 
@@ -100,12 +100,14 @@ type ClientPatch struct {
 // empty, false, the default lifetime, and for the few with a default of their own that.
 func (p *ClientPatch) apply(c *accounts.Client) error {
 	set(&c.Name, p.Name)
-	if p.Texts.Given {
-		c.Texts = p.Texts.Value.texts()
-	}
+	patchTexts(&c.Texts, p.Texts)
 	set(&c.AuthMethod, p.AuthMethod)
 	if p.JWKS.Given {
-		text, err := jwksText(p.JWKS.Value)
+		var jwks map[string]any
+		if !p.JWKS.Null {
+			jwks = merged(jwksOf(c), p.JWKS.Value)
+		}
+		text, err := jwksText(jwks)
 		if err != nil {
 			return err
 		}

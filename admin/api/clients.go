@@ -77,13 +77,8 @@ func clientOf(c *accounts.Client) Client {
 }
 
 func settingsOf(c *accounts.Client) ClientSettings {
-	var jwks map[string]any
-	if c.JWKS != "" {
-		// What is stored was read as a set of keys when it came.
-		_ = json.Unmarshal([]byte(c.JWKS), &jwks)
-	}
 	return ClientSettings{
-		Name: c.Name, Texts: textsOf(c.Texts), AuthMethod: c.AuthMethod, JWKS: jwks,
+		Name: c.Name, Texts: textsOf(c.Texts), AuthMethod: c.AuthMethod, JWKS: jwksOf(c),
 		GrantTypes: filled(c.GrantTypes), RedirectURIs: filled(c.RedirectURIs), PostLogoutRedirectURIs: filled(c.PostLogoutRedirectURIs),
 		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSessionRequired: c.BackchannelLogoutSessionRequired,
 		Scopes: filled(c.Scopes), OptionalScopes: filled(c.OptionalScopes), Permissions: filled(c.Permissions), VisibleGroups: filled(c.VisibleGroups),
@@ -93,6 +88,16 @@ func settingsOf(c *accounts.Client) ClientSettings {
 		AccessTokenSeconds: c.AccessTokenLifetime / msPerSecond, IDTokenSeconds: c.IDTokenLifetime / msPerSecond,
 		RefreshIdleSeconds: c.RefreshIdle / msPerSecond, RefreshAbsoluteSeconds: c.RefreshAbsolute / msPerSecond,
 	}
+}
+
+func jwksOf(c *accounts.Client) map[string]any {
+	if c.JWKS == "" {
+		return nil
+	}
+	var jwks map[string]any
+	// What is stored was read as a set of keys when it came.
+	_ = json.Unmarshal([]byte(c.JWKS), &jwks)
+	return jwks
 }
 
 const msPerSecond = 1000
@@ -108,36 +113,14 @@ type clientFilters struct {
 	RedirectHost string `query:"redirect_host" maxLength:"255" doc:"Those that send people back to this host, without port."`
 	Type         string `query:"type" enum:"web,spa,native,machine,resource"`
 	State        string `query:"state" enum:"enabled,disabled"`
+	Sort         string `query:"sort" enum:"name,-created_at" default:"name" doc:"-created_at lists the newest first; not together with name or redirect_host."`
 }
 
 func (s *surface) clients() {
 	register(s, Route{
 		ID: "listClients", Method: http.MethodGet, Path: "/clients", Tag: tagClients, Permission: accounts.AdminClientsRead,
-		Summary: "List apps", Details: "In the order of their names.",
-	}, func(ctx context.Context, c *admin.Caller, in *clientFilters) (*List[Client], error) {
-		q := admin.ClientQuery{
-			Prefix: in.Name, RedirectHost: in.RedirectHost, Type: accounts.ClientType(in.Type), State: in.State, Limit: in.Limit + 1,
-		}
-		if err := s.after(ctx, in.Cursor, &q.After); err != nil {
-			return nil, err
-		}
-		read, err := s.Admin.ListClients(ctx, c, q)
-		if err != nil {
-			return nil, err
-		}
-		found, more := cut(read, in.Limit)
-		items := make([]Client, len(found))
-		for i := range found {
-			items[i] = clientOf(&found[i].Client)
-		}
-		if err := markAll(ctx, s, accounts.ManagedClient, items, func(i int) id.ID { return found[i].ID }); err != nil {
-			return nil, err
-		}
-		if !more {
-			return page(s, ctx, items, nil)
-		}
-		return page(s, ctx, items, found[len(found)-1].Key)
-	})
+		Summary: "List apps",
+	}, s.listClients)
 	register(s, Route{
 		ID: "getClient", Method: http.MethodGet, Path: "/clients/{client}", Tag: tagClients, Permission: accounts.AdminClientsRead,
 		Summary: "Show an app",
@@ -162,13 +145,52 @@ func (s *surface) clients() {
 	s.clientRefusals()
 }
 
+func (s *surface) listClients(ctx context.Context, c *admin.Caller, in *clientFilters) (*List[Client], error) {
+	q := admin.ClientQuery{
+		Prefix: in.Name, RedirectHost: in.RedirectHost, Type: accounts.ClientType(in.Type), State: in.State, Limit: in.Limit + 1,
+		Newest: in.Sort == "-created_at",
+	}
+	if q.Newest && (in.Name != "" || in.RedirectHost != "") {
+		return nil, &parameterError{"sort", "it has an order of its own with name or redirect_host"}
+	}
+	var at idKey
+	err := s.after(ctx, in.Cursor, &q.After)
+	if q.Newest {
+		err = s.after(ctx, in.Cursor, &at)
+	}
+	if err != nil {
+		return nil, err
+	}
+	q.Before = at.ID
+	read, err := s.Admin.ListClients(ctx, c, q)
+	if err != nil {
+		return nil, err
+	}
+	found, more := cut(read, in.Limit)
+	items := make([]Client, len(found))
+	for i := range found {
+		items[i] = clientOf(&found[i].Client)
+	}
+	if err := markAll(ctx, s, accounts.ManagedClient, items, func(i int) id.ID { return found[i].ID }); err != nil {
+		return nil, err
+	}
+	if !more {
+		return page(s, ctx, items, nil)
+	}
+	last := found[len(found)-1]
+	if q.Newest {
+		return page(s, ctx, items, idKey{last.ID})
+	}
+	return page(s, ctx, items, last.Key)
+}
+
 func (s *surface) clientChanges() {
 	register(s, Route{
 		ID: "createClient", Method: http.MethodPost, Path: "/clients", Tag: tagClients, Permission: accounts.AdminClientsWrite,
 		Summary: "Register an app", Status: http.StatusCreated, MaxBody: 256 << 10,
 		Details: "What is left out takes the defaults of the type. The answer holds the app's secret, if it has one: it is shown this once. " +
 			"An app can be given no permission, and no scope of the admin API, that you do not hold; a first-party app no scope of any API.",
-	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewClient }) (*struct{ Body ClientMade }, error) {
+	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewClient }) (*Created[ClientMade], error) {
 		r, err := in.Body.registration()
 		if err != nil {
 			return nil, err
@@ -177,7 +199,8 @@ func (s *surface) clientChanges() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body ClientMade }{ClientMade{Client: clientOf(made), ClientSecret: text.Reveal()}}, nil
+		app := clientOf(made)
+		return created(s, "/clients", app.ClientID, app, ClientMade{Client: app, ClientSecret: text.Reveal()}), nil
 	})
 	register(s, Route{
 		ID: "updateClient", Method: http.MethodPatch, Path: "/clients/{client}", Tag: tagClients, Permission: accounts.AdminClientsWrite,

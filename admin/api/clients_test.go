@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/admin/api"
 )
 
 // names are one member of each item of a list.
@@ -60,6 +62,9 @@ func clientsWay(t *testing.T, w *world) {
 		t.Fatalf("made: %s", made.raw)
 	}
 	path := "/clients/" + clientID
+	if at := w.placed(made); at != api.Base+path {
+		t.Errorf("Location %q", at)
+	}
 
 	t.Run("get and patch", func(t *testing.T) { clientSettings(w.within(t), path, client) })
 
@@ -85,8 +90,8 @@ func clientSettings(w *world, path string, client map[string]any) {
 	w.want(w.call(w.rootKey, http.MethodGet, path, nil, "If-None-Match", tag), http.StatusNotModified, "")
 	w.want(w.call(w.rootKey, http.MethodPatch, path, `{"name": "X"}`), http.StatusPreconditionRequired, "if-match-missing")
 	changed := w.want(w.call(w.rootKey, http.MethodPatch, path,
-		`{"name": "Practice", "texts": null, "access_token_seconds": null, "optional_scopes": ["email"], "required_acr": "aal2"}`, "If-Match", tag), http.StatusOK, "")
-	want := map[string]any{"name": "Practice", "texts": nil, "access_token_seconds": 0.0, "required_acr": "aal2", "require_par": true}
+		`{"name": "Practice", "texts": {"de": null, "fr": {"name": "Cabinet"}}, "access_token_seconds": null, "optional_scopes": ["email"], "required_acr": "aal2"}`, "If-Match", tag), http.StatusOK, "")
+	want := map[string]any{"name": "Practice", "texts": map[string]any{"fr": map[string]any{"name": "Cabinet"}}, "access_token_seconds": 0.0, "required_acr": "aal2", "require_par": true}
 	for member, value := range want {
 		if diff := cmp.Diff(value, changed.json[member]); diff != "" {
 			w.Errorf("%s: %s", member, diff)
@@ -106,6 +111,7 @@ func clientSettings(w *world, path string, client map[string]any) {
 			w.Errorf("%s: %d %s", body, a.status, a.raw)
 		}
 	}
+	w.patchedTexts(path)
 	w.want(w.call(w.rootKey, http.MethodGet, "/clients/nobody", nil), http.StatusNotFound, "not-found")
 }
 
@@ -132,6 +138,13 @@ func clientLists(w *world) {
 		if diff := cmp.Diff(want, w.every(w.rootKey, "/clients?"+query, "name")); diff != "" {
 			w.Errorf("%s: %s", query, diff)
 		}
+	}
+	newest := []string{"Fleet desk", "fleet 4", "fleet 3"}
+	if got := w.every(w.rootKey, "/clients?sort=-created_at&limit=2", "name"); !slices.Equal(newest, got[:3]) || len(got) != len(w.every(w.rootKey, "/clients?sort=name", "name")) {
+		w.Errorf("newest first: %v", got)
+	}
+	for _, query := range []string{"sort=-created_at&name=f", "sort=-created_at&redirect_host=a.example", "sort=created_at"} {
+		w.want(w.call(w.rootKey, http.MethodGet, "/clients?"+query, nil), http.StatusUnprocessableEntity, "invalid")
 	}
 	w.want(w.call(w.rootKey, http.MethodPost, segment+"/enable", nil), http.StatusNoContent, "")
 	w.want(w.call(w.rootKey, http.MethodDelete, segment, nil), http.StatusNoContent, "")
@@ -212,7 +225,7 @@ func secretEndsOnce(w *world) {
 func permissionSets(w *world) {
 	w.Helper()
 	machine := w.register(accounts.Registration{Name: "Robot", Type: accounts.MachineClient})
-	w.want(w.call(w.rootKey, http.MethodPost, "/permission-sets", `{"name": "Writers", "description": "who write"}`), http.StatusCreated, "")
+	w.placed(w.want(w.call(w.rootKey, http.MethodPost, "/permission-sets", `{"name": "Writers", "description": "who write"}`), http.StatusCreated, ""))
 	w.want(w.call(w.rootKey, http.MethodPost, "/permission-sets", `{"name": "writers"}`), http.StatusConflict, "conflict")
 	w.want(w.call(w.rootKey, http.MethodPut, "/permission-sets/writers/permissions/~"+"cG9zdHM6YWRk", nil), http.StatusNoContent, "")
 	w.want(w.call(w.rootKey, http.MethodPut, "/permission-sets/writers/clients/"+machine.ClientID, nil), http.StatusNoContent, "")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -91,19 +92,22 @@ func bound(c *call) []byte {
 	return parts
 }
 
-// filters returns the query without paging, in one order; parameters that are there
-// twice are refused, since which one counts would depend on who reads.
+// filters returns the query without paging, in one order. Refused are queries that not
+// everybody reads alike, and characters that no database can look for.
 func filters(u *url.URL) (query, limit string, err error) {
-	if strings.Contains(u.RawQuery, ";") {
-		return "", "", errRepeated
+	if strings.Contains(u.RawQuery, ";") { // once a separator: url.ParseQuery drops what holds one
+		return "", "", errSemicolon
 	}
 	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return "", "", errRepeated
+		return "", "", errEscape
 	}
-	for _, values := range q {
+	for name, values := range q {
 		if len(values) > 1 {
 			return "", "", errRepeated
+		}
+		if !storable(name) || !storable(values[0]) {
+			return "", "", errCharacters
 		}
 	}
 	limit = q.Get("limit")
@@ -111,3 +115,7 @@ func filters(u *url.URL) (query, limit string, err error) {
 	q.Del("cursor")
 	return q.Encode(), limit, nil
 }
+
+// storable reports whether a text can stand in the database at all: PostgreSQL takes
+// neither NUL nor what is not UTF-8.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }

@@ -116,7 +116,7 @@ func (d *document) operation(op *huma.Operation) {
 	}
 	d.table("What it takes", rows)
 	if op.RequestBody != nil {
-		for _, media := range op.RequestBody.Content {
+		if media := op.RequestBody.Content["application/json"]; media != nil { // the other type of a PATCH is the same
 			d.table("Body", d.members("", media.Schema, 0))
 		}
 	}

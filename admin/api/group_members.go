@@ -132,7 +132,7 @@ func (s *surface) groupCrowds() {
 	register(s, Route{
 		ID: "addMembers", Method: http.MethodPost, Path: "/groups/{group}/members", Tag: tagGroups, Permission: accounts.AdminGroupsWrite,
 		Summary: "Put people into a group", MaxBody: manyMembers,
-		Details: "You must hold what the group gives, or be its manager. Members already have their end moved.",
+		Details: "You must hold what the group gives, unless you manage it. Members already have their end moved; one that has passed is refused.",
 	}, func(ctx context.Context, c *admin.Caller, in *struct {
 		GroupPath
 		Body AddMembers

@@ -101,12 +101,13 @@ func (s *surface) groups() {
 	register(s, Route{
 		ID: "createGroup", Method: http.MethodPost, Path: "/groups", Tag: tagGroups, Permission: accounts.AdminGroupsWrite,
 		Summary: "Create a group", Status: http.StatusCreated,
-	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewGroup }) (*One[Group], error) {
+	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewGroup }) (*Created[Group], error) {
 		made, err := s.Admin.CreateGroup(ctx, c, in.Body.Name, in.Body.Description)
 		if err != nil {
 			return nil, err
 		}
-		return one(Seen{}, groupOf(made))
+		group := groupOf(made)
+		return created(s, "/groups", made.Name, group, group), nil
 	})
 	s.group()
 	s.groupPermissions()

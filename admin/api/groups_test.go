@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func tilde(name string) string { return "~" + base64.RawURLEncoding.EncodeToStri
 func groupsWay(t *testing.T, w *world) {
 	for _, name := range []string{"Editors", "Staff", "staff room", "Zoo"} {
 		made := w.want(w.call(w.rootKey, http.MethodPost, "/groups", map[string]any{"name": name}), http.StatusCreated, "")
-		if made.str("name") != name || made.header.Get("ETag") == "" {
+		if made.str("name") != name || w.placed(made) == "" {
 			t.Fatalf("made: %s", made.raw)
 		}
 	}
@@ -108,6 +109,15 @@ func groupMembers(w *world, one *accounts.User, two *accounts.User) {
 		w.Error(diff)
 	}
 	w.want(w.call(w.rootKey, http.MethodDelete, "/groups/zoo/managers/"+two.Subject, nil), http.StatusNoContent, "")
+	for _, past := range []string{"1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", w.now().Add(-time.Second).UTC().Format(time.RFC3339)} {
+		late := w.want(w.call(w.rootKey, http.MethodPost, "/groups/zoo/members", map[string]any{"subs": []string{two.Subject}, "ends_at": past}), http.StatusUnprocessableEntity, "invalid")
+		if !strings.Contains(late.raw, `"pointer":"#/ends_at"`) {
+			w.Errorf("no pointer: %s", late.raw)
+		}
+	}
+	if left := w.every(w.rootKey, "/groups/zoo/members", "sub"); len(left) != 1 {
+		w.Errorf("an end that has passed has left %v", left)
+	}
 	many := make([]string, 1001)
 	w.want(w.call(w.rootKey, http.MethodPost, "/groups/zoo/members", map[string]any{"subs": many}), http.StatusUnprocessableEntity, "invalid")
 	w.want(w.call(w.rootKey, http.MethodPost, "/groups/nobody/members", map[string]any{"subs": []string{one.Subject}}), http.StatusNotFound, "not-found")

@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/admin/api"
 	"github.com/gatehouse-id/gatehouse/internal/counts"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/revocation"
@@ -33,8 +35,9 @@ func TestObjects(t *testing.T) {
 		name string
 		test func(t *testing.T, w *world)
 	}{
-		{"connections", connectionsWay}, {"groups", groupsWay}, {"clients", clientsWay}, {"APIs", apisWay}, {"tokens", singleTokens}, {"managed", managedWay},
-		{"keys and ledger", keysAndLedger}, // the last: it ends everybody's tokens
+		{"connections", connectionsWay}, {"groups", groupsWay}, {"clients", clientsWay}, {"APIs", apisWay}, {"tokens", singleTokens}, {"budget", revocationBudget}, {"managed", managedWay},
+		{"keys and ledger", keysAndLedger}, // it ends everybody's tokens, as the next does
+		{"causes", causesWay},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, w.within(t)) })
 	}
@@ -49,7 +52,10 @@ func apisWay(t *testing.T, w *world) {
 	if len(made.str("client_secret")) != 43 || made.str("client_id") == "" {
 		t.Fatalf("made: %s", made.raw)
 	}
-	path := "/apis/" + tilde("https://notes.example.com")
+	path := w.placed(made)
+	if path != api.Base+"/apis/"+tilde("https://notes.example.com") {
+		t.Errorf("Location %q", path)
+	}
 	read := w.want(w.call(w.rootKey, http.MethodGet, path, nil), http.StatusOK, "")
 	if diff := cmp.Diff(made.json["api"], any(read.json)); diff != "" || read.str("resource_server") != made.str("client_id") {
 		t.Errorf("read is another than made: %s", diff)
@@ -57,6 +63,7 @@ func apisWay(t *testing.T, w *world) {
 	w.want(w.call(w.rootKey, http.MethodPost, "/apis", `{"audience": "https://notes.example.com", "name": "N"}`), http.StatusConflict, "conflict")
 	w.want(w.call(w.rootKey, http.MethodPost, "/apis", `{"audience": "notes", "name": "N"}`), http.StatusUnprocessableEntity, "invalid")
 	w.want(w.call(w.rootKey, http.MethodDelete, "/clients/"+made.str("client_id"), nil), http.StatusConflict, "of-api")
+	shortRefusal(w)
 
 	changed := w.want(w.call(w.rootKey, http.MethodPatch, path, `{"name": "Pads", "texts": null, "token_seconds": null}`, "If-Match", read.header.Get("ETag")), http.StatusOK, "")
 	if changed.str("name") != "Pads" || changed.json["token_seconds"] != 0.0 || changed.json["texts"] != nil {
@@ -64,6 +71,7 @@ func apisWay(t *testing.T, w *world) {
 	}
 	w.want(w.call(w.rootKey, http.MethodPatch, path, `{"name": "Z"}`, "If-Match", read.header.Get("ETag")), http.StatusPreconditionFailed, "changed")
 	w.want(w.call(w.rootKey, http.MethodPatch, path, `{"token_seconds": 3601}`, "If-Match", "*"), http.StatusUnprocessableEntity, "invalid")
+	w.patchedTexts(path)
 
 	write := path + "/permissions/" + tilde("notes:write")
 	w.want(w.call(w.rootKey, http.MethodPost, path+"/permissions", `{"name": "notes:write", "description": "Can write"}`), http.StatusNoContent, "")
@@ -96,6 +104,16 @@ func apisWay(t *testing.T, w *world) {
 	w.want(w.call(w.rootKey, http.MethodDelete, path, nil), http.StatusNoContent, "")
 	w.want(w.call(w.rootKey, http.MethodGet, path, nil), http.StatusNotFound, "not-found")
 	w.want(w.call(w.rootKey, http.MethodGet, "/clients/"+made.str("client_id"), nil), http.StatusNotFound, "not-found")
+}
+
+// shortRefusal: however much of a body is wrong, the answer is short.
+func shortRefusal(w *world) {
+	w.Helper()
+	wrong := `{"audience": "https://x.example", "name": "X", "permissions": [` + strings.Repeat(`{"x": 1}, `, 400) + `{}]}`
+	many := w.want(w.call(w.rootKey, http.MethodPost, "/apis", wrong), http.StatusUnprocessableEntity, "invalid")
+	if fields, _ := many.json["errors"].([]any); len(fields) != 21 || at(fields[20], "detail") != "and 1182 more" || len(many.raw) > len(wrong) {
+		w.Errorf("%d errors: %s", len(fields), many.raw)
+	}
 }
 
 // connectionsWay: sessions, grants and consents are listed of an app and a person, and
@@ -147,6 +165,12 @@ func grantsAndConsents(w *world, ada *accounts.User, sid string) {
 	if diff := cmp.Diff([]string{"session-ended", "<nil>"}, reversed(both.names("end_reason"))); diff != "" {
 		w.Errorf("one ended with its session: %s", diff)
 	}
+	oldest := w.every(w.rootKey, "/sessions?sort=created_at&limit=1", "sid")
+	newest := w.every(w.rootKey, "/sessions?limit=2", "sid")
+	slices.Reverse(newest)
+	if len(oldest) < 2 || !slices.Equal(newest, oldest) {
+		w.Errorf("sessions from their ends: %v and %v", newest, oldest)
+	}
 	live := both.names("gid")[0]
 	if both.items()[0]["ended_at"] != nil {
 		live = both.names("gid")[1]
@@ -182,6 +206,14 @@ func disconnected(w *world, bob *accounts.User) {
 	if left := w.every(w.rootKey, "/consents?client_id="+other.ClientID, "sub"); len(left) != 0 {
 		w.Errorf("consents that were taken back: %v", left)
 	}
+}
+
+// asNumbers is the order of whole numbers as texts.
+func asNumbers(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
 }
 
 func reversed(list []string) []string {
@@ -267,6 +299,10 @@ func ledgerRows(w *world, ada *accounts.User) {
 	list := w.want(w.call(w.rootKey, http.MethodGet, "/revocations?kind=user&key="+ada.Subject, nil), http.StatusOK, "")
 	if first := list.items(); len(first) != 1 || first[0]["concerned"] != 2.0 || first[0]["applied"] != 1.0 {
 		w.Errorf("list: %s", list.raw)
+	}
+	w.want(w.call(w.rootKey, http.MethodGet, "/revocations?kind=nothing", nil), http.StatusUnprocessableEntity, "invalid")
+	if oldest := w.every(w.rootKey, "/revocations?limit=3&sort=position", "position"); oldest[0] != "1" || !slices.IsSortedFunc(oldest, asNumbers) {
+		w.Errorf("oldest first: %v", oldest)
 	}
 	if kinds := w.every(w.rootKey, "/revocations?limit=1", "kind"); len(kinds) < 2 || kinds[0] != "user" {
 		w.Errorf("kinds, newest first: %v", kinds)

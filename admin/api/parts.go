@@ -11,13 +11,18 @@ type One[T any] struct {
 	Body T
 }
 
-// one answers with a thing, or with 304 to who has it in this state.
-func one[T any](seen Seen, v T) (*One[T], error) {
-	tag := tagOf(v)
-	if err := seen.unchanged(tag); err != nil {
-		return nil, err
-	}
-	return &One[T]{ETag: tag, Body: v}, nil
+// Created answers with what was made, where it is now, and the tag of its state there (RFC
+// 9110 §15.3.2), whatever else the answer says.
+type Created[T any] struct {
+	Location string `header:"Location" doc:"Where it is."`
+	ETag     string `header:"ETag" doc:"Names the state of what is there: for If-Match and If-None-Match."`
+	Body     T
+}
+
+// created answers with a body about something that was made; state is its
+// representation, in a collection by its name.
+func created[T any](s *surface, collection, name string, state any, body T) *Created[T] {
+	return &Created[T]{Location: s.base + collection + "/" + segment(name), ETag: tagOf(state), Body: body}
 }
 
 // cut returns a page of what was read, one more than a page, and whether another page

@@ -74,12 +74,13 @@ func (s *surface) permissionSets() {
 	register(s, Route{
 		ID: "createPermissionSet", Method: http.MethodPost, Path: "/permission-sets", Tag: tagSets, Permission: accounts.AdminClientsWrite,
 		Summary: "Create a permission set", Status: http.StatusCreated,
-	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewPermissionSet }) (*One[PermissionSet], error) {
+	}, func(ctx context.Context, c *admin.Caller, in *struct{ Body NewPermissionSet }) (*Created[PermissionSet], error) {
 		made, err := s.Admin.CreatePermissionSet(ctx, c, in.Body.Name, in.Body.Description)
 		if err != nil {
 			return nil, err
 		}
-		return one(Seen{}, setOf(made))
+		set := setOf(made)
+		return created(s, "/permission-sets", made.Name, set, set), nil
 	})
 	s.permissionSet()
 	s.permissionSetParts()

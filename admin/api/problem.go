@@ -17,8 +17,11 @@ import (
 )
 
 var (
-	errMediaType = errors.New("the body must be application/json; a PATCH may be application/merge-patch+json")
-	errRepeated  = errors.New("a parameter was given more than once")
+	errMediaType  = errors.New("the body must be application/json; a PATCH may be application/merge-patch+json")
+	errRepeated   = errors.New("a parameter was given more than once")
+	errSemicolon  = errors.New("a semicolon in the query must be written as %3B")
+	errEscape     = errors.New("a percent sign in the query must be written as %25, if it does not stand before two hexadecimal digits")
+	errCharacters = errors.New("a parameter holds the character NUL, or is not UTF-8")
 )
 
 // parameterError is a parameter that cannot be meant so.
@@ -57,7 +60,7 @@ func kinds() []kind {
 		{slug: "changed", status: 412, title: "It has changed since you read it", of: []error{admin.ErrChanged}},
 		{slug: "if-match-missing", status: 428, title: "Say which state you change", of: []error{errNoMatch}},
 		{slug: "bad-cursor", status: 400, title: "The cursor is not for this list", of: []error{errCursor}},
-		{slug: "bad-request", status: 400, title: "The request cannot be read", of: []error{errRepeated}},
+		{slug: "bad-request", status: 400, title: "The request cannot be read", of: []error{errRepeated, errSemicolon, errEscape, errCharacters}},
 		{slug: "media-type", status: 415, title: "The body is of another type", of: []error{errMediaType}},
 		{slug: "bad-idempotency-key", status: 400, title: "The Idempotency-Key cannot be used", of: []error{errKey}},
 		{slug: "idempotency-in-progress", status: 409, title: "The first request with this key is not done", of: []error{errInProgress}},
@@ -252,13 +255,21 @@ func (h *Handler) fromHuma(ctx context.Context, e *huma.ErrorModel) web.Problem 
 	p := h.problem(e.Status, slug, detail)
 	p.RequestID = web.RequestID(ctx)
 	web.Event(ctx).Error = slug
-	for _, d := range e.Errors {
+	for i, d := range e.Errors {
+		if i == maxFields {
+			p.Errors = append(p.Errors, web.ProblemField{Detail: fmt.Sprintf("and %d more", len(e.Errors)-i)})
+			break
+		}
 		if d != nil {
 			p.Errors = append(p.Errors, fieldOf(d))
 		}
 	}
 	return p
 }
+
+// maxFields is how many parts of a request a problem names: an answer must not be
+// longer than what was sent.
+const maxFields = 20
 
 // fieldOf translates huma's location, such as "body.emails[1].value" or "query.limit".
 func fieldOf(d *huma.ErrorDetail) web.ProblemField {

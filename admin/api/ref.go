@@ -21,7 +21,8 @@ func segment(name string) string {
 	return "~" + base64.RawURLEncoding.EncodeToString([]byte(name))
 }
 
-// fromSegment reads what segment wrote. Errors: errRef.
+// fromSegment reads what segment wrote of a name that something could have. Errors:
+// errRef.
 func fromSegment(s string) (string, error) {
 	name := s
 	if encoded, is := strings.CutPrefix(s, "~"); is {
@@ -31,7 +32,7 @@ func fromSegment(s string) (string, error) {
 		}
 		name = string(b)
 	}
-	if segment(name) != s {
+	if segment(name) != s || !storable(name) {
 		return "", errRef
 	}
 	return name, nil

@@ -96,6 +96,18 @@ func register[I, O any](s *surface, rt Route, f func(ctx context.Context, c *adm
 		}
 		return out, nil
 	})
+	if rt.Method == http.MethodPatch {
+		describePatch(s.api.OpenAPI().Paths[rt.Path].Patch)
+	}
+}
+
+// describePatch tells generators of clients what huma does not know of a PATCH: both
+// types that a body may have, and that without If-Match the answer is 428.
+func describePatch(op *huma.Operation) {
+	op.RequestBody.Content[mergePatch] = op.RequestBody.Content["application/json"]
+	for _, p := range op.Parameters {
+		p.Required = p.Required || p.Name == "If-Match"
+	}
 }
 
 // visible panics for a struct that embeds one which huma would pass over in silence,

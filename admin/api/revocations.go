@@ -95,8 +95,9 @@ type NewRevocation struct {
 
 type revocationFilters struct {
 	Paging
-	Kind string `query:"kind" maxLength:"32"`
+	Kind string `query:"kind" enum:"token,session,grant,user,membership,permission,client,key,all"`
 	Key  string `query:"key" maxLength:"2048" doc:"Of tokens: a jti, sid, gid, sub, scope, client_id or kid."`
+	Sort string `query:"sort" enum:"-position,position" default:"-position" doc:"position begins with the oldest."`
 }
 
 // positionKey is where a list of the ledger goes on.
@@ -107,27 +108,8 @@ type positionKey struct {
 func (s *surface) revocations() {
 	register(s, Route{
 		ID: "listRevocations", Method: http.MethodGet, Path: "/revocations", Tag: tagRevocations, Permission: accounts.AdminRevocationsRead,
-		Summary: "List revocations", Details: "Newest first, as long as a token can need them.",
-	}, func(ctx context.Context, c *admin.Caller, in *revocationFilters) (*List[Revocation], error) {
-		var at positionKey
-		if err := s.after(ctx, in.Cursor, &at); err != nil {
-			return nil, err
-		}
-		q := admin.RevocationQuery{Kind: revocation.Kind(in.Kind), Key: in.Key, Before: at.Position, Limit: in.Limit + 1}
-		read, err := s.Admin.ListRevocations(ctx, c, q)
-		if err != nil {
-			return nil, err
-		}
-		found, more := cut(read, in.Limit)
-		items := make([]Revocation, len(found))
-		for i := range found {
-			items[i] = revocationOf(&found[i])
-		}
-		if !more {
-			return page(s, ctx, items, nil)
-		}
-		return page(s, ctx, items, positionKey{found[len(found)-1].Position})
-	})
+		Summary: "List revocations", Details: "As long as a token can need them.",
+	}, s.listRevocations)
 	register(s, Route{
 		ID: "getRevocation", Method: http.MethodGet, Path: "/revocations/{position}", Tag: tagRevocations, Permission: accounts.AdminRevocationsRead,
 		Summary: "Show a revocation and who has applied it",
@@ -162,6 +144,29 @@ func (s *surface) revocations() {
 		}
 		return &struct{ Body Followers }{Followers{Head: head, Items: followersOf(followers)}}, nil
 	})
+}
+
+func (s *surface) listRevocations(ctx context.Context, c *admin.Caller, in *revocationFilters) (*List[Revocation], error) {
+	var at positionKey
+	if err := s.after(ctx, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	q := admin.RevocationQuery{
+		Kind: revocation.Kind(in.Kind), Key: in.Key, Before: at.Position, Oldest: in.Sort == "position", After: at.Position, Limit: in.Limit + 1,
+	}
+	read, err := s.Admin.ListRevocations(ctx, c, q)
+	if err != nil {
+		return nil, err
+	}
+	found, more := cut(read, in.Limit)
+	items := make([]Revocation, len(found))
+	for i := range found {
+		items[i] = revocationOf(&found[i])
+	}
+	if !more {
+		return page(s, ctx, items, nil)
+	}
+	return page(s, ctx, items, positionKey{found[len(found)-1].Position})
 }
 
 func explained(e *admin.Explained) ExplainedRevocation {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/revocation"
 )
@@ -85,5 +86,26 @@ func singleTokens(_ *testing.T, w *world) {
 		if again := w.newestRow(); again.Position != row.Position {
 			w.Errorf("%s: a second row: %s", name, fmt.Sprint(again))
 		}
+	}
+}
+
+// revocationBudget: who revokes token after token is stopped after a hundred; what each
+// of them writes is a row that every resource server reads (L26).
+func revocationBudget(t *testing.T, w *world) {
+	loop := w.register(accounts.Registration{Name: "loop", Type: accounts.MachineClient, Permissions: []string{accounts.AdminRevocationsWrite}})
+	mint := func() string { return w.machineToken(loop, accounts.AdminRevocationsWrite) }
+	own, spare := mint(), mint()
+	by := audit.Actor{Kind: audit.Client, ID: loop.ClientID}
+	for range 99 {
+		w.must(w.admin.Protocol.SpendRevocation(t.Context(), by))
+	}
+	w.want(w.call(own, http.MethodPost, "/revocations", map[string]any{"kind": "token", "token": spare}), http.StatusNoContent, "")
+	before := w.newestRow().Position
+	a := w.want(w.call(own, http.MethodPost, "/revocations", map[string]any{"kind": "token", "token": mint()}), http.StatusTooManyRequests, "too-many-requests")
+	if wait := a.header.Get("Retry-After"); wait != "1" {
+		t.Errorf("Retry-After %q", wait)
+	}
+	if row := w.newestRow(); row.Position != before {
+		t.Errorf("what was refused left a row: %+v", row)
 	}
 }

@@ -48,18 +48,20 @@ func sessionOf(s *admin.ListedSession, now int64) Session {
 type sessionFilters struct {
 	Paging
 	Subject string `query:"sub" maxLength:"255" doc:"Those of one person; without it, everybody's."`
+	Sort    string `query:"sort" enum:"-created_at,created_at" default:"-created_at" doc:"created_at begins with the oldest."`
 }
 
 func (s *surface) sessions() {
 	register(s, Route{
 		ID: "listSessions", Method: http.MethodGet, Path: "/sessions", Tag: tagSessions, Permission: accounts.AdminSessionsRead,
-		Summary: "List sessions", Details: "Newest first; those that were ended are not among them.",
+		Summary: "List sessions", Details: "Those that were ended are not among them.",
 	}, func(ctx context.Context, c *admin.Caller, in *sessionFilters) (*List[Session], error) {
 		var at idKey
 		if err := s.after(ctx, in.Cursor, &at); err != nil {
 			return nil, err
 		}
-		read, err := s.Admin.ListSessions(ctx, c, admin.SessionQuery{Subject: in.Subject, Before: at.ID, Limit: in.Limit + 1})
+		q := admin.SessionQuery{Subject: in.Subject, Before: at.ID, Oldest: in.Sort == "created_at", After: at.ID, Limit: in.Limit + 1}
+		read, err := s.Admin.ListSessions(ctx, c, q)
 		if err != nil {
 			return nil, err
 		}

@@ -38,7 +38,8 @@ func (s *surface) userCredentials() {
 		ID: "invite", Method: http.MethodPost, Path: "/invitations", Tag: tagUsers, Permission: accounts.AdminUsersWrite, Status: http.StatusCreated,
 		Summary: "Invite somebody by mail",
 		Details: "They make an account whose address counts as proven, as a member of the groups; that needs `admin:groups:write`, and a " +
-			"caller who holds what the groups hold. `show_link` needs `admin:users:credentials`.",
+			"caller who holds what the groups hold. It is good for a week, as long as its sender may send it. `show_link` needs " +
+			"`admin:users:credentials`.",
 	}, s.invite)
 }
 

@@ -25,7 +25,7 @@ func (s *surface) users() {
 	register(s, Route{
 		ID: "createUser", Method: http.MethodPost, Path: "/users", Tag: tagUsers, Permission: accounts.AdminUsersWrite, Status: http.StatusCreated,
 		Summary: "Create a user",
-		Details: "A password, or an address that counts as proven, needs `admin:users:credentials` as well; `staff` and `superuser` need a superuser.",
+		Details: "A password, or an address or phone number that counts as proven, needs `admin:users:credentials` as well; `staff` and `superuser` need a superuser.",
 	}, s.createUser)
 	register(s, Route{
 		ID: "getUser", Method: http.MethodGet, Path: "/users/{user}", Tag: tagUsers, Permission: accounts.AdminUsersRead,
@@ -34,8 +34,8 @@ func (s *surface) users() {
 	register(s, Route{
 		ID: "updateUser", Method: http.MethodPatch, Path: "/users/{user}", Tag: tagUsers, Permission: accounts.AdminUsersWrite,
 		Summary: "Change a user",
-		Details: "A merge patch (RFC 7396) with `If-Match`. Another username or mail address, or a word on whether it is proven, needs " +
-			"`admin:users:credentials` as well. An address given without that word is not proven. Nothing that the account has ends.",
+		Details: "A merge patch (RFC 7396) with `If-Match`. Another username or mail address, a word on whether it is proven, or a phone number that " +
+			"counts as proven, needs `admin:users:credentials` as well. An address or number given without that word is not proven. Nothing that the account has ends.",
 	}, s.updateUser)
 	register(s, Route{
 		ID: "deleteUser", Method: http.MethodDelete, Path: "/users/{user}", Tag: tagUsers, Permission: accounts.AdminUsersWrite, Status: http.StatusNoContent,
@@ -48,6 +48,7 @@ func (s *surface) users() {
 	}, s.userPermissions)
 	s.userStates()
 	s.userCredentials()
+	s.invitations()
 }
 
 // UserRef names a user in a path.

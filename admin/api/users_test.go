@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -151,6 +153,29 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// TestUserClaims: what a patch may not say of somebody, an account cannot be made with.
+func TestUserClaims(t *testing.T) {
+	w := newWorld(t)
+	plain := w.person("plain")
+	for member, value := range map[string]string{
+		"website": "javascript:alert(1)", "profile": "data:text/html,x", "birthdate": "nonsense", "zoneinfo": "../../etc",
+		"locale": strings.Repeat("x", 5000), "phone_number": "abc", "nickname": "a\u202eb", "gender": strings.Repeat("x", 51),
+	} {
+		body := map[string]any{"profile": map[string]string{member: value}}
+		patched := w.want(w.call(w.rootKey, http.MethodPatch, user(plain), body, "If-Match", "*"), http.StatusUnprocessableEntity, "invalid")
+		body["username"] = "new"
+		made := w.want(w.call(w.rootKey, http.MethodPost, "/users", body), http.StatusUnprocessableEntity, "invalid")
+		if diff := cmp.Diff(patched.json["errors"], made.json["errors"]); diff != "" || !strings.Contains(made.raw, "#/profile/"+member) {
+			t.Errorf("%s: %s\n%s", member, made.raw, diff)
+		}
+	}
+	w.want(w.call(w.rootKey, http.MethodPost, "/users", `{"username": "new", "profile": {"phone_number_verified": true}}`), http.StatusUnprocessableEntity, "invalid")
+	made := w.want(w.call(w.rootKey, http.MethodPost, "/users", `{"username": "new", "profile": {"website": "example.org", "locale": "de_at"}}`), http.StatusCreated, "")
+	if diff := cmp.Diff(map[string]any{"website": "https://example.org", "locale": "de-AT"}, made.json["profile"]); diff != "" {
+		t.Errorf("kept in another form than a patch keeps it: %s", diff)
+	}
+}
+
 // TestOddSubjects: an imported sub may hold what has a meaning in a path.
 func TestOddSubjects(t *testing.T) {
 	w := newWorld(t)
@@ -190,4 +215,23 @@ func TestInvitations(t *testing.T) {
 		t.Errorf("link: %s", link.raw)
 	}
 	w.want(w.call(w.rootKey, http.MethodPost, "/invitations", `{"email": "author@example.com"}`), http.StatusConflict, "conflict")
+
+	if diff := cmp.Diff([]string{"a@example.com", "new@example.com"}, w.every(w.rootKey, "/invitations?limit=1", "email")); diff != "" {
+		t.Errorf("open invitations: %s", diff)
+	}
+	list := w.want(w.call(w.rootKey, http.MethodGet, "/invitations", nil), http.StatusOK, "")
+	open := list.items()[0]
+	if cmp.Diff([]any{"group of author"}, open["groups"]) != "" || open["inviter_id"] != w.root.Subject || open["expires_at"] == nil || strings.Contains(list.raw, "token=") {
+		t.Errorf("open: %s", list.raw)
+	}
+	self, _ := open["self"].(string)
+	w.want(w.call(writer, http.MethodDelete, self, nil), http.StatusNoContent, "")
+	w.want(w.call(writer, http.MethodDelete, self, nil), http.StatusNotFound, "not-found")
+	w.want(w.call(writer, http.MethodDelete, "/invitations/nonsense", nil), http.StatusNotFound, "not-found")
+	address, err := url.Parse(link.str("link"))
+	w.must(err)
+	if _, err := w.admin.Invites.Look(t.Context(), address.Query().Get("token")); !errors.Is(err, accounts.ErrProofVoid) {
+		t.Errorf("a withdrawn link: %v", err)
+	}
+	w.want(w.call(w.rootKey, http.MethodPost, "/invitations", `{"email": "a@example.com"}`), http.StatusCreated, "")
 }

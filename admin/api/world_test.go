@@ -177,7 +177,9 @@ func newWorldOn(t testing.TB, databaseURL string) *world {
 		Name: "Operators", Type: accounts.WebClient, RedirectURIs: []string{callback},
 		Scopes: append([]string{"openid", "posts:add"}, accounts.AdminPermissions()...),
 	})
-	w.root, err = w.admin.Users.Create(t.Context(), tester, accounts.NewUser{Username: "root", Name: "Root Person", Superuser: true, Staff: true})
+	w.root, err = w.admin.Users.Create(t.Context(), tester, accounts.NewUser{
+		Username: "root", Email: "root@example.com", EmailVerified: true, Name: "Root Person", Superuser: true, Staff: true,
+	})
 	w.must(err)
 	w.rootKey = w.bearer(w.root)
 	return w
@@ -203,8 +205,10 @@ func (w *world) domain() {
 			Journal: journal, Users: db, Sessions: db, Grants: db, Store: db, TOTPs: db, Passkeys: db, Recovery: db, Devices: db,
 			Waiting: db, Keys: w.keyring, Logger: quiet,
 		},
-		Deletion:    &accounts.Deletion{Journal: journal, Users: users, Store: db, Log: quiet},
-		Invites:     &accounts.Invites{Proofs: proofs, Groups: groups},
+		Deletion: &accounts.Deletion{Journal: journal, Users: users, Store: db, Log: quiet},
+		Invites: &accounts.Invites{
+			Proofs: proofs, Groups: groups, Inviters: &admin.Inviters{Callers: &admin.Callers{Store: db, Now: w.now}, Reach: db},
+		},
 		SignInLinks: &accounts.MailCodes{Proofs: proofs},
 		Callers:     db, UserPages: db, Log: quiet, Now: w.now,
 	}

@@ -22,7 +22,7 @@ type administration struct {
 }
 
 func (d *domain) newAdministration(desk *hosted.Desk, protocol *provider.Provider, people *people) *administration {
-	callers := &admin.Callers{Store: d.db, Now: d.now}
+	callers := d.callers()
 	entrance := people.entrance
 	operations := &admin.Admin{
 		Users: d.users, Sessions: d.sessions, Consents: d.consents, Groups: d.groups, APIs: d.apis, Clients: d.clients,
@@ -43,6 +43,8 @@ func (d *domain) newAdministration(desk *hosted.Desk, protocol *provider.Provide
 		console: &console.Handler{Desk: desk, Admin: operations, Callers: callers},
 	}
 }
+
+func (d *domain) callers() *admin.Callers { return &admin.Callers{Store: d.db, Now: d.now} }
 
 // probes are the parts that a deployment stands on.
 func (d *domain) probes() []admin.Probe {

@@ -195,7 +195,7 @@ func (g *groupAddMember) Run(c *call) error {
 		}
 		var ends int64
 		if !g.Until.IsZero() {
-			ends = g.Until.UnixMilli()
+			ends = max(g.Until.UnixMilli(), 1) // zero would mean without end
 		}
 		return d.groups.AddMember(ctx, by, g.Group, u.Subject, ends)
 	})

@@ -30,7 +30,7 @@ type keysList struct {
 	All bool `help:"Those that are gone, too."`
 }
 
-// Run lists keys by algorithm.
+// Run lists keys by algorithm and state.
 func (l *keysList) Run(c *call) error {
 	return c.with(false, func(ctx context.Context, d *domain, _ audit.Actor) error {
 		records, _, err := d.db.Keys(ctx)
@@ -39,18 +39,17 @@ func (l *keysList) Run(c *call) error {
 		}
 		list := []keyAnswer{}
 		rows := [][]string{{"KID", "ALGORITHM", "STATE", "PUBLISHED", "SIGNS SINCE"}}
-		for _, algorithm := range keys.Algorithms() {
-			for _, r := range records {
-				if r.Algorithm != algorithm || r.State == keys.Gone && !l.All {
-					continue
-				}
-				k := keyAnswer{
-					KID: r.KID, Algorithm: r.Algorithm, State: string(r.State), PublishedAt: when(r.PublishedAt),
-					ActivatedAt: when(r.ActivatedAt), RetiredAt: when(r.RetiredAt), GoneAt: when(r.GoneAt),
-				}
-				list = append(list, k)
-				rows = append(rows, []string{k.KID, k.Algorithm, k.State, k.PublishedAt, k.ActivatedAt})
+		keys.Sort(records)
+		for _, r := range records {
+			if r.State == keys.Gone && !l.All {
+				continue
 			}
+			k := keyAnswer{
+				KID: r.KID, Algorithm: r.Algorithm, State: string(r.State), PublishedAt: when(r.PublishedAt),
+				ActivatedAt: when(r.ActivatedAt), RetiredAt: when(r.RetiredAt), GoneAt: when(r.GoneAt),
+			}
+			list = append(list, k)
+			rows = append(rows, []string{k.KID, k.Algorithm, k.State, k.PublishedAt, k.ActivatedAt})
 		}
 		return c.answer(map[string]any{"keys": list}, func(w io.Writer) { table(w, rows...) })
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/consent"
 	"github.com/gatehouse-id/gatehouse/internal/audit"
 	"github.com/gatehouse-id/gatehouse/internal/device"
@@ -52,14 +53,14 @@ func (d *domain) newPeople(desk *hosted.Desk, limits limiter, claims selfservice
 	p.entrance = &selfservice.Entrance{
 		Desk:    desk,
 		SignUps: &accounts.SignUps{Proofs: proofs},
-		Invites: &accounts.Invites{Proofs: proofs, Groups: d.groups},
+		Invites: &accounts.Invites{Proofs: proofs, Groups: d.groups, Inviters: &admin.Inviters{Callers: d.callers(), Reach: d.db}},
 		Resets:  &accounts.Resets{Proofs: proofs}, Codes: &accounts.MailCodes{Proofs: proofs},
 		Verifications: &accounts.Verifications{Proofs: proofs}, Addresses: &accounts.Addresses{Proofs: proofs, Factors: d.factors},
 		Setup: p.setup, Terms: &accounts.Terms{Users: d.users},
 		SignIns: p.signIns, Passwords: d.users, Apps: d.db,
 		Mails: mails, Settings: d.settings,
 	}
-	p.overview = &selfservice.Overview{Desk: desk, Signed: d.db, Activity: activity, Factors: d.factors, Mails: mails}
+	p.overview = &selfservice.Overview{Desk: desk, Signed: d.db, Activity: activity, Factors: d.factors, Groups: d.groups, Mails: mails}
 	profiles := &accounts.Profiles{
 		Journal: d.users.Journal, Users: d.db, Pictures: d.db, Portraits: accounts.NewPortraits(),
 		PictureURL: selfservice.PictureURL(d.cfg.Issuer), Limiter: limits, Keys: d.keyring, Logger: d.log,

@@ -129,7 +129,7 @@ func (r *revokeToken) Run(c *call) error {
 		}
 		keys := revocation.Keys{
 			ID: a.ID, SessionID: a.SessionID, GrantID: a.GrantID, Subject: a.Subject, ClientID: a.ClientID,
-			KeyID: a.KeyID, Scopes: strings.Fields(a.Scope), Rev: a.Rev,
+			KeyID: a.KeyID, Audience: a.Audience, Scopes: strings.Fields(a.Scope), Rev: a.Rev,
 		}
 		if err := d.tokens.Revoke(ctx, by, keys, a.Audience, time.Unix(a.ExpiresAt, 0).UnixMilli()); err != nil {
 			return err

@@ -16,6 +16,8 @@ import (
 type userCommand struct {
 	Create       userCreate       `cmd:"" help:"Make an account."`
 	Invite       userInvite       `cmd:"" help:"Invite somebody by mail to make an account."`
+	Invitations  userInvitations  `cmd:"" help:"List invitations that nobody has accepted."`
+	Uninvite     userUninvite     `cmd:"" help:"Withdraw an invitation."`
 	Import       userImport       `cmd:"" help:"Take over accounts, with their passwords, from a file of JSON Lines."`
 	List         userList         `cmd:"" help:"List accounts."`
 	Show         userShow         `cmd:"" help:"Show an account."`

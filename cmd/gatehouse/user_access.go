@@ -29,7 +29,7 @@ func (u *userInvite) Run(c *call) error {
 		}
 		// Whoever works at the shell may invite as many as they like.
 		invites := &accounts.Invites{Proofs: d.proofs(nil), Groups: d.groups}
-		link, err := invites.Invite(ctx, by, u.Email, u.Group, u.Language)
+		link, err := invites.Invite(ctx, by, accounts.Invitation{Email: u.Email, Groups: u.Group, Language: u.Language})
 		switch {
 		case errors.Is(err, accounts.ErrClosed):
 			return errors.New("nobody could accept it, for the setting sign_up is closed: set it to invitation first")

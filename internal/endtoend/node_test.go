@@ -32,6 +32,10 @@ func checks(script string) []string {
 			"discovery", "code", "userinfo", "JWT access token", "wrong state", "wrong issuer", "wrong verifier", "errors by redirect",
 			"refresh", "introspection", "revocation", "PAR", "private_key_jwt",
 		},
+		"admin.ts": {
+			"users", "APIs", "groups", "apps and secrets", "sessions, grants and consents", "revocations and receipts", "keys", "settings",
+			"audit and status",
+		},
 	}[script]
 }
 
@@ -75,7 +79,7 @@ func findNode(t *testing.T) (path string, flags []string) {
 	if err != nil {
 		t.Fatal("node is not installed; on Debian: apt-get install nodejs npm (make test does it)")
 	}
-	for _, library := range []string{"openid-client", "oauth4webapi"} {
+	for _, library := range []string{"openid-client", "oauth4webapi", "openapi-typescript", "openapi-fetch", "typescript"} {
 		if _, err := os.Stat(filepath.Join("node", "node_modules", library)); err != nil {
 			t.Fatalf("%s is not installed; run npm ci in internal/endtoend/node (make test does it)", library)
 		}

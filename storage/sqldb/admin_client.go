@@ -22,14 +22,27 @@ const mostListed = ` LIMIT 1001` // of accounts.MaxPage, and one that tells of m
 // The folding of letters is left to the engine, for what is stored and for what is
 // asked alike. Whoever asks for a host gets few clients, and those are sorted.
 const (
-	clientPage = ` AND (lower(c.name) COLLATE "C", c.client_id) > ($1, $2)
-  AND lower(c.name) COLLATE "C" >= lower($3) AND lower(c.name) COLLATE "C" < lower($3) || $4
-  AND ($5 = '' OR c.type = $5) AND ($6 = '' OR ($6 = 'enabled') = (c.disabled_at = 0))
-ORDER BY lower(c.name) COLLATE "C", c.client_id LIMIT $7`
+	clientAfter = ` AND (lower(c.name) COLLATE "C", c.client_id) > ($1, $2)
+  AND ($5 = '' OR c.type = $5) AND ($6 = '' OR ($6 = 'enabled') = (c.disabled_at = 0))`
+	clientPrefix = `lower(c.name) COLLATE "C" >= lower($3) AND lower(c.name) COLLATE "C" < lower($3) || $4`
+	clientOrder  = ` ORDER BY lower(c.name) COLLATE "C", c.client_id LIMIT $7`
+	listedClient = `SELECT ` + clientColumns + `, lower(c.name) AS folded` + fromClients
+	hostsClients = `c.id IN (SELECT r.client_id FROM client_redirect_hosts r WHERE r.host = lower($8))`
 
-	clientsByName = `SELECT ` + clientColumns + `, lower(c.name)` + fromClients + ` WHERE true` + clientPage
-	clientsOfHost = `SELECT ` + clientColumns + `, lower(c.name)` + fromClients + `
-WHERE c.id IN (SELECT r.client_id FROM client_redirect_hosts r WHERE r.host = lower($8))` + clientPage
+	clientsByName = listedClient + ` WHERE ` + clientPrefix + clientAfter + clientOrder
+	clientsOfHost = listedClient + ` WHERE ` + hostsClients + ` AND ` + clientPrefix + clientAfter + clientOrder
+	clientOfID    = listedClient + ` WHERE c.client_id = $8 AND ` + clientPrefix + clientAfter + clientOrder
+	// A page of each, of which the first ones of both make a page.
+	clientsFound = `SELECT * FROM (
+  SELECT * FROM (` + clientsByName + `) AS n
+  UNION ALL
+  SELECT * FROM (` + listedClient + ` WHERE ` + hostsClients + ` AND NOT (` + clientPrefix + `)` + clientAfter + clientOrder + `) AS h
+) AS u ORDER BY u.folded COLLATE "C", u.client_id LIMIT $7`
+
+	// Ids rise with time. The join to APIs comes after the page.
+	clientsNewest = `SELECT ` + clientColumns + `, lower(c.name) FROM (
+  SELECT * FROM clients WHERE id < $1 AND ($2 = '' OR type = $2) AND ($3 = '' OR ($3 = 'enabled') = (disabled_at = 0)) ORDER BY id DESC` + mostListed + `
+) AS c LEFT JOIN apis a ON a.id = c.api_id ORDER BY c.id DESC LIMIT $4`
 
 	endSecret = `UPDATE client_secrets SET expires_at = $3
 WHERE client_id = $1 AND id = $2 AND (expires_at = 0 OR expires_at > $3)`
@@ -39,7 +52,14 @@ WHERE client_id = $1 AND id = $2 AND (expires_at = 0 OR expires_at > $3)`
 func (d *DB) ListedClients(ctx context.Context, q admin.ClientQuery) ([]admin.ListedClient, error) {
 	text := clientsByName
 	args := []any{q.After.Name, q.After.ClientID, q.Prefix, lastRune, string(q.Type), q.State, q.Limit}
-	if q.RedirectHost != "" {
+	switch {
+	case q.Newest:
+		text, args = clientsNewest, []any{orLast(q.Before), string(q.Type), q.State, q.Limit}
+	case q.ClientID != "":
+		text, args = clientOfID, append(args, q.ClientID)
+	case q.OrHost:
+		text, args = clientsFound, append(args, q.Prefix)
+	case q.RedirectHost != "":
 		text, args = clientsOfHost, append(args, q.RedirectHost)
 	}
 	var found []admin.ListedClient
@@ -52,7 +72,7 @@ func (d *DB) ListedClients(ctx context.Context, q admin.ClientQuery) ([]admin.Li
 		return err
 	}, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list clients by name: %w", err)
+		return nil, fmt.Errorf("list clients: %w", err)
 	}
 	return found, nil
 }

@@ -1,9 +1,12 @@
 package sqldb
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
+	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 )
 
@@ -25,7 +28,7 @@ func adminCrowd(t *testing.T, d *DB, people []*accounts.User) {
 		group, user id.ID
 		endsAt      int64
 	}{{groups[0], people[0].ID, 0}, {groups[1], people[0].ID, 0}, {groups[1], people[1].ID, 1 << 50}, {groups[1], late.ID, 1}} {
-		_, _, err := d.AddMember(ctx, m.group, m.user, m.endsAt, 1)
+		_, err := d.AddMember(ctx, m.group, m.user, m.endsAt, 1)
 		must(t, err)
 	}
 	for _, tt := range []struct {
@@ -36,6 +39,28 @@ func adminCrowd(t *testing.T, d *DB, people []*accounts.User) {
 		n, more, err := d.GroupCrowd(ctx, tt.group, tt.most)
 		if n != tt.want || more != tt.more || err != nil {
 			t.Errorf("%s as far as %d: %d, more %v, %v", tt.group, tt.most, n, more, err)
+		}
+	}
+	for _, tt := range []struct {
+		q    admin.MembershipQuery
+		want string
+	}{
+		{admin.MembershipQuery{Subject: "sub-ada", Now: 5, Limit: 9}, "outer/0 inner/0"},
+		{admin.MembershipQuery{Subject: "sub-ada", Now: 5, Limit: 1}, "outer/0"},
+		{admin.MembershipQuery{Subject: "sub-ada", Now: 5, After: groups[0], Limit: 9}, "inner/0"},
+		{admin.MembershipQuery{Subject: "sub-bob", Now: 5, Limit: 9}, fmt.Sprint("inner/", 1<<50)},
+		{admin.MembershipQuery{Subject: "sub-bob", Now: 1 << 50, Limit: 9}, ""},
+		{admin.MembershipQuery{Subject: "sub-late", Now: 5, Limit: 9}, ""},
+		{admin.MembershipQuery{Subject: "nobody", Now: 5, Limit: 9}, ""},
+	} {
+		list, err := d.ListedMemberships(ctx, tt.q)
+		must(t, err)
+		var got []string
+		for _, m := range list {
+			got = append(got, fmt.Sprintf("%s/%d", m.Group, m.EndsAt))
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("groups of %+v: %q, want %q", tt.q, got, tt.want)
 		}
 	}
 }

@@ -22,9 +22,14 @@ func adminListTexts() []planned {
 	return []planned{
 		{sql: clientsByName, args: clients},
 		{sql: clientsOfHost, args: append(clients, "h")},
+		{sql: clientOfID, args: append(clients, "h")},
+		{sql: clientsFound, args: append(clients, "h"), whole: []string{"u", "n", "h"}}, // of a page
+		{sql: clientsNewest, args: []any{i, "", "", 10}, whole: []string{"c"}},          // of a page
 		{sql: endSecret, args: []any{i, i, at}},
 		{sql: allSessions, args: []any{i, 10}, whole: []string{"s"}}, // of a page
 		{sql: sessionsOfOne, args: []any{i, 10, "a"}, whole: []string{"mine", "s"}},
+		{sql: oldestSessions, args: []any{i, 10}, whole: []string{"s"}},
+		{sql: oldestOfOne, args: []any{i, 10, "a"}, whole: []string{"mine", "s"}},
 		{sql: oneSession, args: []any{i, 10}},
 		{sql: grantsOfClient, args: []any{i, 10, "a"}, whole: []string{"g"}},
 		{sql: grantsOfOne, args: []any{i, 10, "a", "b"}, whole: []string{"mine", "g"}},
@@ -34,6 +39,8 @@ func adminListTexts() []planned {
 		{sql: revokeConsents, args: []any{i, at}},
 		{sql: ledgerBack, args: []any{at, "user", 10}},
 		{sql: ledgerOf, args: []any{at, "", 10, "a"}, whole: []string{"mine"}},
+		{sql: ledgerOn, args: []any{at, "user", 10}},
+		{sql: ledgerOnOf, args: []any{at, "", 10, "a"}, whole: []string{"mine"}},
 		{sql: groupHolds, args: []any{"a"}, whole: []string{"above", "a"}},
 		{sql: groupCrowd, args: []any{"a", at, 10}, whole: []string{"below", "x", "(subquery"}},
 		{sql: lockGroup, args: []any{"a"}},
@@ -111,7 +118,11 @@ func TestAdminLists(t *testing.T) {
 				"host":  {admin.ClientQuery{RedirectHost: "A.example"}, "Alpha beta"}, "another": {admin.ClientQuery{RedirectHost: "b.example"}, "Alpha"},
 				"address": {admin.ClientQuery{RedirectHost: "[::1]"}, "alphabet"}, "gone": {admin.ClientQuery{RedirectHost: "127.0.0.1"}, ""},
 				"disabled": {admin.ClientQuery{State: "disabled"}, "alphabet"}, "enabled": {admin.ClientQuery{State: "enabled"}, "Alpha beta"},
+				"id": {admin.ClientQuery{ClientID: "client1"}, "Alpha"}, "beginning of an id": {admin.ClientQuery{ClientID: "client"}, ""},
 				"type": {admin.ClientQuery{Type: accounts.SPAClient}, ""}, "page": {admin.ClientQuery{Limit: 1}, "Alpha"},
+				"newest":          {admin.ClientQuery{Newest: true}, "alphabet Alpha beta"},
+				"newest, enabled": {admin.ClientQuery{Newest: true, State: "enabled", Type: accounts.WebClient, Limit: 1}, "Alpha"},
+				"newest, on":      {admin.ClientQuery{Newest: true, Before: clients[1].ID}, "beta"},
 			} {
 				if tt.q.Limit == 0 {
 					tt.q.Limit = 10
@@ -126,10 +137,48 @@ func TestAdminLists(t *testing.T) {
 				}
 			}
 		})
+		t.Run("clients by name or host", func(t *testing.T) { adminClientSearch(t, d) })
 		t.Run("people", func(t *testing.T) { adminPeopleLists(t, d, people, clients) })
 		t.Run("crowd", func(t *testing.T) { adminCrowd(t, d, people) })
 		t.Run("ledger and figures", func(t *testing.T) { adminFigures(t, d) })
 	})
+}
+
+// adminClientSearch: one text finds clients by their name and by their host, each once,
+// in one order.
+func adminClientSearch(t *testing.T, d *DB) {
+	ctx := t.Context()
+	must(t, d.InsertClient(ctx, &accounts.Client{
+		ID: id.New(), ClientID: "client3", Name: "a.example board", Type: accounts.SPAClient, RedirectURIs: []string{"https://a.example/board"}, CreatedAt: 1,
+	}))
+	for name, tt := range map[string]struct {
+		q    admin.ClientQuery
+		want string
+	}{
+		"name alone":  {admin.ClientQuery{Prefix: "B"}, "client0"},
+		"host alone":  {admin.ClientQuery{Prefix: "B.example"}, "client1"},
+		"both":        {admin.ClientQuery{Prefix: "a.Example"}, "client3 client1 client0"},
+		"page":        {admin.ClientQuery{Prefix: "a.example", Limit: 2}, "client3 client1"},
+		"next page":   {admin.ClientQuery{Prefix: "a.example", After: admin.ClientKey{Name: "alpha", ClientID: "client1"}}, "client0"},
+		"type":        {admin.ClientQuery{Prefix: "a.example", Type: accounts.SPAClient}, "client3"},
+		"disabled":    {admin.ClientQuery{Prefix: "[::1]", State: "disabled"}, "client2"},
+		"enabled":     {admin.ClientQuery{Prefix: "[::1]", State: "enabled"}, ""},
+		"neither":     {admin.ClientQuery{Prefix: "example"}, ""},
+		"all of them": {admin.ClientQuery{}, "client3 client1 client2 client0"},
+	} {
+		tt.q.OrHost = true
+		if tt.q.Limit == 0 {
+			tt.q.Limit = 10
+		}
+		found, err := d.ListedClients(ctx, tt.q)
+		var ids []string
+		for _, c := range found {
+			ids = append(ids, c.ClientID)
+		}
+		if got := strings.Join(ids, " "); got != tt.want || err != nil {
+			t.Errorf("%s: %q, want %q, %v", name, got, tt.want, err)
+		}
+	}
 }
 
 func adminPeopleLists(t *testing.T, d *DB, people []*accounts.User, clients []*accounts.Client) {
@@ -157,11 +206,15 @@ VALUES ($1, $2, $3, $4, $5, '', true, 'openid', '', '', 1, 1, '', '', $5, 20, 30
 		return ids
 	}
 	for name, tt := range map[string]struct{ got, want []id.ID }{
-		"all":   {listed(admin.SessionQuery{Limit: 9}), []id.ID{sessions[3], sessions[2], sessions[1]}},
-		"page":  {listed(admin.SessionQuery{Limit: 1, Before: sessions[3]}), []id.ID{sessions[2]}},
-		"ada's": {listed(admin.SessionQuery{Limit: 9, Subject: "sub-ada"}), []id.ID{sessions[2]}},
-		"one":   {listed(admin.SessionQuery{Limit: 1, ID: sessions[1]}), []id.ID{sessions[1]}},
-		"ended": {listed(admin.SessionQuery{Limit: 1, ID: sessions[0]}), nil},
+		"all":                {listed(admin.SessionQuery{Limit: 9}), []id.ID{sessions[3], sessions[2], sessions[1]}},
+		"page":               {listed(admin.SessionQuery{Limit: 1, Before: sessions[3]}), []id.ID{sessions[2]}},
+		"oldest, of all":     {listed(admin.SessionQuery{Limit: 9, Oldest: true}), []id.ID{sessions[1], sessions[2], sessions[3]}},
+		"oldest, a page":     {listed(admin.SessionQuery{Limit: 1, Oldest: true, After: sessions[1]}), []id.ID{sessions[2]}},
+		"oldest, of one":     {listed(admin.SessionQuery{Limit: 1, Oldest: true, Subject: "sub-bob"}), []id.ID{sessions[1]}},
+		"oldest, on, of one": {listed(admin.SessionQuery{Limit: 9, Oldest: true, Subject: "sub-bob", After: sessions[1]}), []id.ID{sessions[3]}},
+		"ada's":              {listed(admin.SessionQuery{Limit: 9, Subject: "sub-ada"}), []id.ID{sessions[2]}},
+		"one":                {listed(admin.SessionQuery{Limit: 1, ID: sessions[1]}), []id.ID{sessions[1]}},
+		"ended":              {listed(admin.SessionQuery{Limit: 1, ID: sessions[0]}), nil},
 	} {
 		if diff := cmp.Diff(tt.want, tt.got); diff != "" {
 			t.Errorf("sessions, %s: %s", name, diff)
@@ -244,8 +297,10 @@ func adminFigures(t *testing.T, d *DB) {
 	}
 	for want, q := range map[string]admin.RevocationQuery{
 		"session user": {Limit: 9}, "session": {Limit: 1}, "user": {Limit: 9, Kind: revocation.User}, "": {Limit: 9, Key: "b"},
+		"user session": {Limit: 9, Oldest: true}, "user ": {Limit: 1, Oldest: true, Key: "a"}, " session": {Limit: 9, Oldest: true, After: 1},
+		" session ": {Limit: 9, Oldest: true, Key: "a", Kind: revocation.Session},
 	} {
-		if got := strings.Join(ledger(q), " "); got != want {
+		if got := strings.Join(ledger(q), " "); got != strings.TrimSpace(want) {
 			t.Errorf("%+v: %q, want %q", q, got, want)
 		}
 	}

@@ -21,6 +21,14 @@ ORDER BY s.id DESC LIMIT $2`
   WHERE u.sub = $3 AND s.ended_at = 0 AND s.id < $1
 )
 SELECT ` + sessionColumns + `, s.sub, s.username FROM mine s ORDER BY s.id DESC LIMIT $2`
+	oldestSessions = `SELECT ` + sessionColumns + `, u.sub, u.username
+FROM (SELECT * FROM sessions WHERE ended_at = 0 AND id > $1 ORDER BY id` + mostListed + `) AS s JOIN users u ON u.id = s.user_id
+ORDER BY s.id LIMIT $2`
+	oldestOfOne = `WITH mine AS MATERIALIZED (
+  SELECT s.*, u.sub, u.username FROM users u JOIN sessions s ON s.user_id = u.id
+  WHERE u.sub = $3 AND s.ended_at = 0 AND s.id > $1
+)
+SELECT ` + sessionColumns + `, s.sub, s.username FROM mine s ORDER BY s.id LIMIT $2`
 	oneSession = `SELECT ` + sessionColumns + `, u.sub, u.username
 FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.ended_at = 0 AND s.id = $1 LIMIT $2`
 )
@@ -43,12 +51,15 @@ func orLast(before id.ID) id.ID {
 
 // ListedSessions implements admin.ListStore.
 func (d *DB) ListedSessions(ctx context.Context, q admin.SessionQuery) ([]admin.ListedSession, error) {
-	text, args := allSessions, []any{orLast(q.Before), q.Limit}
+	text, ofOne, args := allSessions, sessionsOfOne, []any{orLast(q.Before), q.Limit}
+	if q.Oldest {
+		text, ofOne, args[0] = oldestSessions, oldestOfOne, q.After
+	}
 	switch {
 	case !q.ID.IsZero():
 		text, args[0] = oneSession, q.ID
 	case q.Subject != "":
-		text, args = sessionsOfOne, append(args, q.Subject)
+		text, args = ofOne, append(args, q.Subject)
 	}
 	var found []admin.ListedSession
 	err := d.query(ctx, text, func(row scanner) error {

@@ -19,13 +19,14 @@ type Options struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	// TokenLife is how long rows of the ledger live: the longest lifetime of an
-	// access token, plus leeway, plus a margin (L12).
+	// access token, plus leeway, plus a margin (L12). Those of the kind Key live for
+	// revocation.KeyLife at least.
 	TokenLife time.Duration
 	// Marker is the path of a file beside a SQLite database that remembers
 	// timeline and position, to reveal a restored backup (L24). Empty means none.
 	Marker string
 	// Committed is told where the ledger's counter stands after a commit that moved
-	// it: Position, Change and Timeline. It must not block. It may be nil.
+	// it: all but the floor. It must not block. It may be nil.
 	Committed func(h revocation.Head)
 	// Trace is told the text of every round trip, never its arguments; several
 	// statements in one are separated by ";\n". It is called by many goroutines

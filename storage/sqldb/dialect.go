@@ -50,6 +50,7 @@ func (d *DB) statement(sql string) *statement {
 //
 //	x IN strings($1)        x is one of the []string in $1
 //	x IN ids($1)            x is one of the []id.ID in $1
+//	x IN numbers($1)        x is one of the []int64 in $1
 //	x = one($1)             x is $1, which PostgreSQL shall not take for a constant: an
 //	                        order by x and y then needs an index on both
 //	pairs($1, $2)           a table with columns a and b, from two []string
@@ -68,6 +69,10 @@ func spell(dialect Dialect, sql string) string {
 		{
 			`IN ids\((\$\d+)\)`,
 			`= ANY(${1}::bytea[])`, `IN (SELECT unhex(value) FROM json_each(${1}))`,
+		},
+		{
+			`IN numbers\((\$\d+)\)`,
+			`= ANY(${1}::bigint[])`, `IN (SELECT value FROM json_each(${1}))`,
 		},
 		{`= one\((\$\d+)\)`, `= ANY(ARRAY[${1}::text])`, `= ${1}`},
 		{

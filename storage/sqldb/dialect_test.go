@@ -10,6 +10,7 @@ func TestSpell(t *testing.T) {
 			"SELECT 1 FROM t AS k WHERE a = ANY($1::text[]) AND b = ANY($12::bytea[]) FOR NO KEY UPDATE OF k",
 			"SELECT 1 FROM t AS k WHERE a IN (SELECT value FROM json_each($1)) AND b IN (SELECT unhex(value) FROM json_each($12))",
 		},
+		{"a IN numbers($2)", "a = ANY($2::bigint[])", "a IN (SELECT value FROM json_each($2))"},
 		{"SELECT hexed(s.id), sha256(hash || $3)", "SELECT encode(s.id, 'hex'), sha256(hash || $3)", "SELECT lower(hex(s.id)), sha256(hash, $3)"},
 	} {
 		if got := spell(Postgres, c.sql); got != c.postgres {

@@ -51,40 +51,37 @@ func (d *DB) LockUsers(ctx context.Context, subjects []string) (map[string]id.ID
 
 // SetMembers implements accounts.CrowdStore. A group that is gone is ErrNotFound. The
 // users must be locked.
-func (d *DB) SetMembers(ctx context.Context, groupID id.ID, users []id.ID, endsAt, now int64) (changed, shortened []id.ID, err error) {
-	err = d.InTx(ctx, func(ctx context.Context) error {
+func (d *DB) SetMembers(ctx context.Context, groupID id.ID, users []id.ID, endsAt, now int64) ([]accounts.MemberChange, error) {
+	var changes []accounts.MemberChange
+	err := d.InTx(ctx, func(ctx context.Context) error {
 		var moved []id.ID
-		changed, shortened = nil, nil
+		changes = nil
 		err := d.query(ctx, insertMembers, func(row scanner) error {
-			var one id.ID
-			err := row.Scan(&one)
-			changed = append(changed, one)
+			var m accounts.MemberChange
+			err := row.Scan(&m.UserID)
+			changes = append(changes, m)
 			return err
 		}, users, groupID, endsAt, now)
 		if err != nil {
 			return err
 		}
 		err = d.query(ctx, moveMembers, func(row scanner) error {
-			var one id.ID
-			var was int64
-			err := row.Scan(&one, &was)
-			moved = append(moved, one)
-			if shortens(was, endsAt, now) {
-				shortened = append(shortened, one)
-			}
+			m := accounts.MemberChange{Moved: true}
+			err := row.Scan(&m.UserID, &m.EndedAt)
+			m.Shortened = shortens(m.EndedAt, endsAt, now)
+			changes, moved = append(changes, m), append(moved, m.UserID)
 			return err
 		}, groupID, users, endsAt)
 		if err != nil || len(moved) == 0 {
 			return err
 		}
-		changed = append(changed, moved...)
 		_, err = d.exec(ctx, setEnds, groupID, moved, endsAt)
 		return err
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("set members: %w", err)
+		return nil, fmt.Errorf("set members: %w", err)
 	}
-	return changed, shortened, nil
+	return changes, nil
 }
 
 // DropMembers implements accounts.CrowdStore.

@@ -17,7 +17,7 @@ const (
 	managesGroup = `SELECT EXISTS (SELECT 1 FROM users u JOIN group_managers x ON x.user_id = u.id JOIN groups g ON g.id = x.group_id
   WHERE u.sub = $1 AND u.banned_at = 0 AND u.delete_at = 0 AND g.name_key = $2)`
 	managedGroups = `SELECT g.name FROM users u JOIN group_managers x ON x.user_id = u.id JOIN groups g ON g.id = x.group_id
-WHERE u.sub = $1 ORDER BY g.name`
+WHERE u.sub = $1 AND u.banned_at = 0 AND u.delete_at = 0 AND g.name_key > $2 ORDER BY g.name_key LIMIT $3`
 )
 
 // InsertManager implements accounts.ManagerStore. A group or user that is gone is
@@ -48,8 +48,8 @@ func (d *DB) ManagesGroup(ctx context.Context, subject, nameKey string) (manages
 }
 
 // ManagedGroups implements accounts.ManagerStore.
-func (d *DB) ManagedGroups(ctx context.Context, subject string) ([]string, error) {
-	names, err := d.texts(ctx, managedGroups, subject)
+func (d *DB) ManagedGroups(ctx context.Context, subject, after string, limit int) ([]string, error) {
+	names, err := d.texts(ctx, managedGroups, subject, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("managed groups: %w", err)
 	}

@@ -27,13 +27,17 @@ WHERE m.group_id = $1 AND u.sub > $2 ORDER BY u.sub LIMIT $3`
 
 // AddMember implements accounts.MembershipStore. A group or user that is gone is
 // ErrNotFound.
-func (d *DB) AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now int64) (changed, shortened bool, err error) {
-	err = d.InTx(ctx, func(ctx context.Context) error {
-		changed, shortened = false, false
+func (d *DB) AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now int64) (*accounts.MemberChange, error) {
+	var change *accounts.MemberChange
+	err := d.InTx(ctx, func(ctx context.Context) error {
+		change = nil
 		n, err := d.exec(ctx, insertMember, userID, groupID, endsAt, now)
-		if err != nil || n > 0 {
-			changed = n > 0
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			change = &accounts.MemberChange{UserID: userID}
+			return nil
 		}
 		var was int64
 		if err := d.queryRow(ctx, memberEnd, []any{userID, groupID}, &was); err != nil {
@@ -42,15 +46,14 @@ func (d *DB) AddMember(ctx context.Context, groupID, userID id.ID, endsAt, now i
 		if was == endsAt {
 			return nil
 		}
-		changed = true
-		shortened = shortens(was, endsAt, now)
+		change = &accounts.MemberChange{UserID: userID, Moved: true, EndedAt: was, Shortened: shortens(was, endsAt, now)}
 		_, err = d.exec(ctx, setMemberEnd, userID, groupID, endsAt)
 		return err
 	})
 	if err != nil {
-		return false, false, fmt.Errorf("add member: %w", err)
+		return nil, fmt.Errorf("add member: %w", err)
 	}
-	return changed, shortened, nil
+	return change, nil
 }
 
 // runs reports whether something that ends at a time, or never if it is zero, has

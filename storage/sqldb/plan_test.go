@@ -28,7 +28,7 @@ func domainTexts() []planned {
 		{sql: lockUser, args: []any{"a"}},
 		{sql: deleteUser, args: []any{i}},
 		{sql: listUsers, args: []any{"a", 10}},
-		{sql: countSuperusers, whole: []string{"users_superuser", "users_supreme"}}, // the superusers alone
+		{sql: readySuperusers, whole: []string{"users_superuser", "users_supreme"}}, // the superusers alone
 		{sql: nameTaken, args: []any{"a"}},
 		{sql: groupByName, args: []any{at, "a"}, whole: []string{"n"}},
 		{sql: listGroups, args: []any{at}, whole: []string{"groups", "n"}},
@@ -44,7 +44,7 @@ func domainTexts() []planned {
 		{sql: deleteEdge, args: []any{i, i}},
 		{sql: deleteManager, args: []any{i, i}},
 		{sql: managesGroup, args: []any{"a", "a"}},
-		{sql: managedGroups, args: []any{"a"}},
+		{sql: managedGroups, args: []any{"a", "a", 10}},
 		{sql: lockSubjects, args: []any{names}},
 		{sql: insertMembers, args: []any{[]id.ID{i}, i, at, at}},
 		{sql: moveMembers, args: []any{i, []id.ID{i}, at}},
@@ -55,6 +55,7 @@ func domainTexts() []planned {
 		{sql: deleteEnded, args: []any{i, i, at}},
 		{sql: groupPage, args: []any{"a", "b", "a", 10}},
 		{sql: memberPage, args: []any{i, i, 10}, whole: []string{"m"}},
+		{sql: membershipsOfOne, args: []any{"a", i, at, 10}, whole: []string{"m"}},
 		{sql: rightsOf, args: []any{"a", at}, whole: []string{"apis", "a", "permissions", "p"}}, // of a superuser
 		{sql: holderPage, args: []any{"a", "a", 10}, whole: []string{"groups", "groups_pkey"}},  // perhaps every one
 		{sql: factorPolicy, args: []any{i, at}},
@@ -67,6 +68,8 @@ func domainTexts() []planned {
 		{sql: revokeFromSet, args: []any{i, i}},
 		{sql: unassignSet, args: []any{i, i}},
 		{sql: holdersThrough, args: []any{i, names}},
+		{sql: openProof, args: []any{"a", "a"}},
+		{sql: openProofs, args: []any{"a", "a", at, 10}},
 		{sql: apiByAudience, args: []any{"a"}},
 		{sql: listAPIs, whole: []string{"apis", "clients", "permissions"}},
 		{sql: deleteAPI, args: []any{i}},
@@ -92,7 +95,8 @@ func domainTexts() []planned {
 		{sql: auditTail, args: []any{10}, whole: []string{"audit"}}, // from its end, as far as LIMIT says
 		{sql: readHead},
 		{sql: rowsAfter, args: []any{at, 10}},
-		{sql: isRevoked, args: []any{at, names, "a", "a", "a", "a", "a", "a", names}},
+		{sql: isRevoked, args: []any{at, names, "a", "a", "a", "a", "a", "a", names, "a"}},
+		{sql: chainsAt, args: []any{[]int64{1, 2}}},
 		{sql: rowsOf, args: []any{names, 100}},
 		{sql: purgeRows, args: []any{at, 10, at, at}},
 		{sql: bumpChange},

@@ -187,7 +187,7 @@ func (t *postgresTx) commit(ctx context.Context, steps []step) (advanced, error)
 	for _, s := range steps {
 		q := b.Queue(t.db.statement(s.sql).text, t.db.bind(s.args)...)
 		if s.advances {
-			q.QueryRow(func(row pgx.Row) error { return row.Scan(&a.position, &a.change, &a.timeline) })
+			q.QueryRow(func(row pgx.Row) error { return row.Scan(&a.position, &a.change, &a.timeline, &a.hash) })
 		}
 	}
 	b.Queue("commit").Exec(func(tag pgconn.CommandTag) error {

@@ -41,19 +41,63 @@ func (d *DB) InsertProof(ctx context.Context, p *accounts.Proof) error {
 	return nil
 }
 
-const proofByID = `SELECT id, purpose, user_id, email_key, secret_hash, code_hash, browser_hash, binding,
+const (
+	proofColumns = `SELECT id, purpose, user_id, email_key, secret_hash, code_hash, browser_hash, binding,
   data, attempts, created_at, expires_at, spent_at
-FROM proofs WHERE id = $1`
+FROM proofs WHERE `
+	proofByID = proofColumns + `id = $1`
+	openProof = proofColumns + `email_key = $1 AND purpose = $2 AND user_id IS NULL AND spent_at = 0`
+	// A walk along the addresses, past the proofs of other purposes: of those there are
+	// no more than mails may be sent in a day.
+	openProofs = proofColumns + `email_key > $1 AND purpose = $2 AND spent_at = 0 AND expires_at > $3 ORDER BY email_key LIMIT $4`
+)
+
+// OpenProof implements accounts.ProofStore.
+func (d *DB) OpenProof(ctx context.Context, purpose accounts.Purpose, emailKey string) (*accounts.Proof, error) {
+	p, err := d.proof(ctx, openProof, emailKey, string(purpose))
+	if err != nil {
+		return nil, fmt.Errorf("open proof: %w", err)
+	}
+	return p, nil
+}
 
 // ProofByID implements accounts.ProofStore.
 func (d *DB) ProofByID(ctx context.Context, proofID id.ID) (*accounts.Proof, error) {
-	var p accounts.Proof
-	err := d.queryRow(ctx, proofByID, []any{proofID}, &p.ID, (*string)(&p.Purpose), &p.UserID, &p.EmailKey, &p.SecretHash,
-		&p.CodeHash, &p.BrowserHash, &p.Binding, &p.Data, &p.Attempts, &p.CreatedAt, &p.ExpiresAt, &p.SpentAt)
+	p, err := d.proof(ctx, proofByID, proofID)
 	if err != nil {
 		return nil, fmt.Errorf("proof by id: %w", err)
 	}
+	return p, nil
+}
+
+func (d *DB) proof(ctx context.Context, sql string, args ...any) (*accounts.Proof, error) {
+	var p accounts.Proof
+	if err := d.queryRow(ctx, sql, args, proofDest(&p)...); err != nil {
+		return nil, err
+	}
 	return &p, nil
+}
+
+func proofDest(p *accounts.Proof) []any {
+	return []any{
+		&p.ID, (*string)(&p.Purpose), &p.UserID, &p.EmailKey, &p.SecretHash, &p.CodeHash, &p.BrowserHash, &p.Binding,
+		&p.Data, &p.Attempts, &p.CreatedAt, &p.ExpiresAt, &p.SpentAt,
+	}
+}
+
+// OpenProofs implements accounts.ProofStore.
+func (d *DB) OpenProofs(ctx context.Context, purpose accounts.Purpose, after string, limit int, now int64) ([]accounts.Proof, error) {
+	var list []accounts.Proof
+	err := d.query(ctx, openProofs, func(row scanner) error {
+		var p accounts.Proof
+		err := row.Scan(proofDest(&p)...)
+		list = append(list, p)
+		return err
+	}, after, string(purpose), now, limit)
+	if err != nil {
+		return nil, fmt.Errorf("open proofs: %w", err)
+	}
+	return list, nil
 }
 
 const tryProof = `UPDATE proofs SET attempts = attempts + 1

@@ -32,7 +32,7 @@ func (t liteTx) commit(ctx context.Context, steps []step) (advanced, error) {
 		var err error
 		if s.advances {
 			err = t.queryHeld(ctx, st, args, func(row scanner) error {
-				return row.Scan(&a.position, &a.change, &a.timeline)
+				return row.Scan(&a.position, &a.change, &a.timeline, &a.hash)
 			})
 		} else {
 			_, err = t.execHeld(ctx, st, args)

@@ -24,6 +24,10 @@ func (d *DB) bind(args []any) []any {
 			}
 		case []id.ID:
 			args[i] = d.bindIDs(v)
+		case []int64:
+			if d.dialect == SQLite {
+				args[i] = jsonText(v)
+			}
 		case []string:
 			if d.dialect == SQLite {
 				args[i] = jsonText(v)
@@ -210,10 +214,10 @@ func textOf(v any) (string, error) {
 	return "", fmt.Errorf("a text from %T", v)
 }
 
-func jsonText(l []string) string {
+func jsonText[T string | int64](l []T) string {
 	if len(l) == 0 {
 		return "[]"
 	}
-	b, _ := json.Marshal(l) // strings cannot fail
+	b, _ := json.Marshal(l) // strings and numbers cannot fail
 	return string(b)
 }

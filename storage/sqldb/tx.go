@@ -91,7 +91,7 @@ func (d *DB) tryTx(ctx context.Context, f func(ctx context.Context) error) error
 		return fmt.Errorf("commit: %w", mapped(err))
 	}
 	if a.timeline != "" && d.opts.Committed != nil {
-		d.opts.Committed(revocation.Head{Position: a.position, Change: a.change, Timeline: a.timeline})
+		d.opts.Committed(revocation.Head{Position: a.position, Change: a.change, Timeline: a.timeline, Hash: a.hash})
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ func TestCommitted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var hashes [][]byte
 		for _, f := range []func(ctx context.Context) error{
 			func(ctx context.Context) error { return d.Append(ctx, oneRow, revocation.Entry{Kind: revocation.All}) },
 			d.BumpChange,
@@ -53,12 +54,17 @@ func TestCommitted(t *testing.T) {
 			if err := d.InTx(ctx, f); err != nil {
 				t.Fatal(err)
 			}
+			h, err := d.Head(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			hashes = append(hashes, h.Hash)
 		}
-		head := func(position, change int64) revocation.Head {
-			return revocation.Head{Position: before.Position + position, Change: before.Change + change, Timeline: before.Timeline}
+		head := func(position, change int64, hash []byte) revocation.Head {
+			return revocation.Head{Position: before.Position + position, Change: before.Change + change, Timeline: before.Timeline, Hash: hash}
 		}
 		// A user is in no cache: nothing is told of it.
-		want := []revocation.Head{head(2, 0), head(2, 1), head(3, 2)}
+		want := []revocation.Head{head(2, 0, hashes[0]), head(2, 1, hashes[1]), head(3, 2, hashes[3])}
 		if diff := cmp.Diff(want, c.heads); diff != "" {
 			t.Errorf("told otherwise than written:\n%s", diff)
 		}

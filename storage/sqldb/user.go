@@ -43,7 +43,9 @@ WHERE id = $1`
 WHERE u.username_key > $1 ORDER BY u.username_key LIMIT $2`
 	// They are locked: of two who ban each other's last companion, one has to see
 	// what the other did.
-	countSuperusers = `SELECT id FROM users WHERE superuser AND banned_at = 0 ORDER BY id FOR NO KEY UPDATE`
+	readySuperusers = `SELECT u.id FROM users u WHERE u.superuser AND u.banned_at = 0 AND u.delete_at = 0
+  AND (u.password_hash <> '' OR u.email_verified OR EXISTS (SELECT 1 FROM passkeys k WHERE k.user_id = u.id))
+ORDER BY u.id FOR NO KEY UPDATE OF u`
 )
 
 // InsertUser implements accounts.UserStore.
@@ -134,12 +136,17 @@ func (d *DB) ListUsers(ctx context.Context, after string, limit int) ([]accounts
 	return users, nil
 }
 
-// CountSuperusers implements accounts.UserLister.
-func (d *DB) CountSuperusers(ctx context.Context) (int, error) {
-	var n int
-	err := d.query(ctx, countSuperusers, func(scanner) error { n++; return nil })
+// ReadySuperusers implements accounts.UserLister.
+func (d *DB) ReadySuperusers(ctx context.Context) ([]id.ID, error) {
+	var list []id.ID
+	err := d.query(ctx, readySuperusers, func(row scanner) error {
+		var one id.ID
+		err := row.Scan(&one)
+		list = append(list, one)
+		return err
+	})
 	if err != nil {
-		return 0, fmt.Errorf("count superusers: %w", err)
+		return nil, fmt.Errorf("superusers who can sign in: %w", err)
 	}
-	return n, nil
+	return list, nil
 }

@@ -70,9 +70,10 @@ func membership(t *testing.T, s Identity) {
 	ctx := t.Context()
 	g := newGroup(t, s, "editors")
 	for _, name := range []string{"c", "a", "b"} {
-		changed, shortened, err := s.AddMember(ctx, g.ID, newUser(t, s, name).ID, 0, 100)
-		if !changed || shortened || err != nil {
-			t.Fatalf("added: %v %v %v", changed, shortened, err)
+		u := newUser(t, s, name)
+		got, err := s.AddMember(ctx, g.ID, u.ID, 0, 100)
+		if diff := cmp.Diff(&accounts.MemberChange{UserID: u.ID}, got); diff != "" || err != nil {
+			t.Fatal(diff, err)
 		}
 	}
 	page, err := s.Members(ctx, g.ID, "", 2)
@@ -89,9 +90,9 @@ func membership(t *testing.T, s Identity) {
 			t.Errorf("removal %d: %v, %v", i, was, err)
 		}
 	}
-	_, _, err = s.AddMember(ctx, id.New(), u.ID, 0, 100)
+	_, err = s.AddMember(ctx, id.New(), u.ID, 0, 100)
 	wantError(t, err, accounts.ErrNotFound)
-	_, _, err = s.AddMember(ctx, g.ID, id.New(), 0, 100)
+	_, err = s.AddMember(ctx, g.ID, id.New(), 0, 100)
 	wantError(t, err, accounts.ErrNotFound)
 	list, err := s.ListGroups(ctx)
 	must(t, err)
@@ -110,7 +111,8 @@ func membershipEnds(t *testing.T, s Identity) {
 	ctx := t.Context()
 	g, u := newGroup(t, s, "editors"), newUser(t, s, "a")
 	const now = 1000
-	for _, step := range []struct {
+	var was int64
+	for i, step := range []struct {
 		endsAt             int64
 		changed, shortened bool
 		member             bool
@@ -126,10 +128,16 @@ func membershipEnds(t *testing.T, s Identity) {
 		{endsAt: 900, changed: true}, // had ended already
 		{endsAt: 1001, changed: true, member: true},
 	} {
-		changed, shortened, err := s.AddMember(ctx, g.ID, u.ID, step.endsAt, now)
-		if changed != step.changed || shortened != step.shortened || err != nil {
-			t.Errorf("to %d: changed %v, shortened %v, %v", step.endsAt, changed, shortened, err)
+		got, err := s.AddMember(ctx, g.ID, u.ID, step.endsAt, now)
+		must(t, err)
+		var want *accounts.MemberChange
+		if step.changed {
+			want = &accounts.MemberChange{UserID: u.ID, Moved: i > 0, EndedAt: was, Shortened: step.shortened}
 		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("to %d: %s", step.endsAt, diff)
+		}
+		was = step.endsAt
 		names, err := s.GroupsOf(ctx, u.ID, now)
 		must(t, err)
 		if (len(names) == 1) != step.member {

@@ -84,7 +84,7 @@ func holdingsKept(t *testing.T, s Identity) {
 		_, err := s.GrantPermission(ctx, g.ID, p[name].ID)
 		must(t, err)
 	}
-	_, _, err := s.AddMember(ctx, g.ID, u.ID, 1, 5) // ended: it may be prolonged
+	_, err := s.AddMember(ctx, g.ID, u.ID, 1, 5) // ended: it may be prolonged
 	must(t, err)
 	inTx(t, s, func(ctx context.Context) {
 		must(t, s.LockNesting(ctx))
@@ -130,11 +130,23 @@ func managersKept(t *testing.T, s Identity) {
 	manages(true)
 	found, err := s.GroupByName(ctx, "g")
 	must(t, err)
-	names, err := s.ManagedGroups(ctx, u.Subject)
-	must(t, err)
-	if !slices.Equal(found.Managers, []string{u.Subject}) || !slices.Equal(names, []string{g.Name}) {
-		t.Errorf("managers %v, groups %v", found.Managers, names)
+	if !slices.Equal(found.Managers, []string{u.Subject}) {
+		t.Errorf("managers %v", found.Managers)
 	}
+	for _, name := range []string{"a", "h"} {
+		_, err := s.InsertManager(ctx, newGroup(t, s, name).ID, u.ID, 5)
+		must(t, err)
+	}
+	groups := func(after string, limit int, want ...string) {
+		t.Helper()
+		names, err := s.ManagedGroups(ctx, u.Subject, after, limit)
+		must(t, err)
+		if !slices.Equal(names, want) {
+			t.Errorf("groups after %q: %v, want %v", after, names, want)
+		}
+	}
+	groups("", 2, "The a", g.Name)
+	groups("g", 2, "The h")
 	_, err = s.InsertManager(ctx, id.New(), u.ID, 5)
 	wantError(t, err, accounts.ErrNotFound)
 	for _, change := range []func(u *accounts.User){
@@ -144,6 +156,7 @@ func managersKept(t *testing.T, s Identity) {
 		change(u)
 		must(t, s.UpdateUser(ctx, u))
 		manages(false)
+		groups("", 2)
 	}
 	u.DeleteAt = 0
 	must(t, s.UpdateUser(ctx, u))
@@ -174,25 +187,33 @@ func crowds(t *testing.T, s Identity) {
 		}
 	})
 	for i, step := range []struct {
-		users              []id.ID
-		endsAt             int64
-		changed, shortened int
+		users  []id.ID
+		endsAt int64
+		want   []accounts.MemberChange
 	}{
-		{users[:2], 2000, 2, 0},
-		{users, 3000, 3, 0},
-		{users, 3000, 0, 0},
-		{users, 0, 3, 0},
-		{users[1:], 1500, 2, 2},
-		{users, 1600, 3, 1},
-		{[]id.ID{id.New()}, 0, 0, 0},
-		{nil, 0, 0, 0},
+		{users[:2], 2000, []accounts.MemberChange{{UserID: users[0]}, {UserID: users[1]}}},
+		{users, 3000, []accounts.MemberChange{
+			{UserID: users[0], Moved: true, EndedAt: 2000}, {UserID: users[1], Moved: true, EndedAt: 2000}, {UserID: users[2]},
+		}},
+		{users, 3000, nil},
+		{users[1:], 0, []accounts.MemberChange{{UserID: users[1], Moved: true, EndedAt: 3000}, {UserID: users[2], Moved: true, EndedAt: 3000}}},
+		{users[2:], 1500, []accounts.MemberChange{{UserID: users[2], Moved: true, Shortened: true}}},
+		{users, 1600, []accounts.MemberChange{
+			{UserID: users[0], Moved: true, EndedAt: 3000, Shortened: true}, {UserID: users[1], Moved: true, Shortened: true},
+			{UserID: users[2], Moved: true, EndedAt: 1500},
+		}},
+		{[]id.ID{id.New()}, 0, nil},
+		{nil, 0, nil},
 	} {
-		changed, shortened, err := s.SetMembers(ctx, g.ID, step.users, step.endsAt, now)
-		if len(changed) != step.changed || len(shortened) != step.shortened || err != nil {
-			t.Errorf("step %d: changed %d, shortened %d, %v", i, len(changed), len(shortened), err)
+		got, err := s.SetMembers(ctx, g.ID, step.users, step.endsAt, now)
+		slices.SortFunc(got, func(a, b accounts.MemberChange) int {
+			return slices.Index(users, a.UserID) - slices.Index(users, b.UserID)
+		})
+		if diff := cmp.Diff(step.want, got); diff != "" || err != nil {
+			t.Errorf("step %d: %v %s", i, err, diff)
 		}
 	}
-	_, _, err := s.SetMembers(ctx, id.New(), users, 0, now)
+	_, err := s.SetMembers(ctx, id.New(), users, 0, now)
 	wantError(t, err, accounts.ErrNotFound)
 	end := func(at int64, limit, want int) {
 		t.Helper()
@@ -217,7 +238,7 @@ func crowds(t *testing.T, s Identity) {
 		t.Errorf("removed %d, lost %d", len(removed), len(lost))
 	}
 	end(1600, 10, 0)
-	_, _, err = s.SetMembers(ctx, g.ID, users, 1600, now)
+	_, err = s.SetMembers(ctx, g.ID, users, 1600, now)
 	must(t, err)
 	if removed, lost, err = s.DropMembers(ctx, g.ID, users, 1600); len(removed) != 3 || len(lost) != 0 || err != nil {
 		t.Errorf("ended: removed %d, lost %d, %v", len(removed), len(lost), err)

@@ -147,13 +147,23 @@ func userList(t *testing.T, s Identity) {
 
 func superusers(t *testing.T, s Identity) {
 	ctx := t.Context()
-	one, banned := plainUser("one"), fullUser("banned")
-	one.Superuser = true
-	for _, u := range []*accounts.User{one, banned, plainUser("other")} {
+	proven, secret, ghost, leaver, banned := plainUser("proven"), plainUser("secret"), plainUser("ghost"), plainUser("leaver"), fullUser("banned")
+	for _, u := range []*accounts.User{proven, secret, ghost, leaver} {
+		u.Superuser = true
+	}
+	proven.Email, proven.EmailKey, proven.EmailVerified = "p@example.org", "p@example.org", true
+	ghost.Email, ghost.EmailKey = "g@example.org", "g@example.org"
+	secret.PasswordHash, leaver.PasswordHash, leaver.DeleteAt = banned.PasswordHash, banned.PasswordHash, 7
+	other := plainUser("other")
+	other.PasswordHash = banned.PasswordHash
+	want := []id.ID{proven.ID, secret.ID}
+	for _, u := range []*accounts.User{other, ghost, leaver, secret, banned, proven} {
 		must(t, s.InsertUser(ctx, u))
 	}
-	if n, err := s.CountSuperusers(ctx); n != 1 || err != nil {
-		t.Errorf("%d superusers, %v", n, err)
+	got, err := s.ReadySuperusers(ctx)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("superusers who can sign in (-want +got):\n%s", diff)
 	}
 }
 

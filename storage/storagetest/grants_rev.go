@@ -65,7 +65,7 @@ func oneSnapshotOfMembers(t *testing.T, w *World, nodes []GrantBackend) {
 		return st.Position - start, len(st.Groups) == 1, nil
 	}, func() {
 		change(func(ctx context.Context) error {
-			_, _, err := w.AddMember(ctx, group.ID, w.User.ID, 0, w.At)
+			_, err := w.AddMember(ctx, group.ID, w.User.ID, 0, w.At)
 			return err
 		})
 		change(func(ctx context.Context) error {

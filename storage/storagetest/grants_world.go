@@ -139,7 +139,7 @@ func (w *World) AddGroup(tb testing.TB, name string, permissions ...string) *acc
 // Join makes the person a member.
 func (w *World) Join(tb testing.TB, g *accounts.Group, endsAt int64) {
 	tb.Helper()
-	if _, _, err := w.AddMember(tb.Context(), g.ID, w.User.ID, endsAt, w.At); err != nil {
+	if _, err := w.AddMember(tb.Context(), g.ID, w.User.ID, endsAt, w.At); err != nil {
 		tb.Fatal(err)
 	}
 }

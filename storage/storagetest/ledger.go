@@ -217,7 +217,7 @@ func ledgerRevoked(t *testing.T, l Ledger) {
 			e.Key = pick() + string(e.Kind[0])
 		}
 		if e.Kind == revocation.All && r.IntN(3) > 0 {
-			continue // else every small rev is dead for that reason alone
+			e.Audience = pick() // else every small rev is dead for that reason alone
 		}
 		appendRows(t, l, e)
 	}
@@ -229,10 +229,10 @@ func ledgerRevoked(t *testing.T, l Ledger) {
 	for range 600 {
 		k := revocation.Keys{
 			ID: pick() + "t", SessionID: pick() + "s", GrantID: pick() + "g", Subject: pick() + string("um"[r.IntN(2)]),
-			ClientID: pick() + "c", KeyID: pick() + "k", Rev: r.Int64N(int64(len(rows) + 2)),
+			ClientID: pick() + "c", KeyID: pick() + "k", Audience: pick(), Rev: r.Int64N(int64(len(rows) + 2)),
 		}
 		// Most tokens share no key with any row.
-		for _, part := range []*string{&k.ID, &k.SessionID, &k.GrantID, &k.Subject, &k.ClientID, &k.KeyID} {
+		for _, part := range []*string{&k.ID, &k.SessionID, &k.GrantID, &k.Subject, &k.ClientID, &k.KeyID, &k.Audience} {
 			switch r.IntN(8) {
 			case 0: // as it is
 			case 1:

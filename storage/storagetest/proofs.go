@@ -29,6 +29,7 @@ func Proofs(t *testing.T, open func(t *testing.T) Entrance) {
 		"Kept":        proofKept,
 		"Newer":       proofNewer,
 		"NewerRace":   proofNewerRace,
+		"Open":        proofsOpen,
 		"Spend":       proofSpend,
 		"SpendRace":   proofSpendRace,
 		"TryRace":     proofTryRace,
@@ -69,6 +70,33 @@ func proofKept(t *testing.T, s Entrance) {
 	wantError(t, err, accounts.ErrNotFound)
 }
 
+func proofsOpen(t *testing.T, s Entrance) {
+	ctx := t.Context()
+	late, other, spent := newProof("invitation", "d@x.org", id.ID{}), newProof("sign-up", "b@x.org", id.ID{}), newProof("invitation", "c@x.org", id.ID{})
+	late.ExpiresAt = 200
+	for _, p := range []*accounts.Proof{late, other, spent} {
+		must(t, s.InsertProof(ctx, p))
+	}
+	must(t, s.SpendProof(ctx, spent.ID, spent.Binding, 150))
+	var want []accounts.Proof
+	for _, email := range []string{"a@x.org", "e@x.org", "f@x.org"} {
+		p := newProof("invitation", email, id.ID{})
+		must(t, s.InsertProof(ctx, p))
+		want = append(want, *p)
+	}
+	var got []accounts.Proof
+	for after := ""; ; after = got[len(got)-1].EmailKey {
+		page, err := s.OpenProofs(ctx, "invitation", after, 2, 200)
+		must(t, err)
+		if got = append(got, page...); len(page) == 0 {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("open proofs, page by page (-want +got):\n%s", diff)
+	}
+}
+
 // proofNewer: a newer proof makes older ones of the same purpose, address and user
 // void, and no others.
 func proofNewer(t *testing.T, s Entrance) {
@@ -83,6 +111,11 @@ func proofNewer(t *testing.T, s Entrance) {
 	for _, p := range append(others, old) {
 		must(t, s.InsertProof(t.Context(), p))
 	}
+	if got, err := s.OpenProof(t.Context(), "reset", "a@x.org"); err != nil || got.ID != stranger.ID {
+		t.Errorf("open: %+v, %v", got, err)
+	}
+	_, err := s.OpenProof(t.Context(), "verify", "a@x.org") // which is a user's
+	wantError(t, err, accounts.ErrNotFound)
 	must(t, s.InsertProof(t.Context(), newProof("reset", "a@x.org", u.ID)))
 	if live(t, s, old) {
 		t.Error("the older proof is still good")
@@ -95,10 +128,17 @@ func proofNewer(t *testing.T, s Entrance) {
 			t.Errorf("proof %d of something else was made void", i)
 		}
 	}
-	must(t, s.InsertProof(t.Context(), newProof("reset", "a@x.org", id.ID{})))
+	newer := newProof("reset", "a@x.org", id.ID{})
+	must(t, s.InsertProof(t.Context(), newer))
 	if live(t, s, stranger) {
 		t.Error("the older proof without a user is still good")
 	}
+	if got, err := s.OpenProof(t.Context(), "reset", "a@x.org"); err != nil || got.ID != newer.ID {
+		t.Errorf("open: %+v, %v", got, err)
+	}
+	must(t, s.SpendProof(t.Context(), newer.ID, newer.Binding, 101))
+	_, err = s.OpenProof(t.Context(), "reset", "a@x.org")
+	wantError(t, err, accounts.ErrNotFound)
 }
 
 func proofNewerRace(t *testing.T, s Entrance) {
