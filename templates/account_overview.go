@@ -16,7 +16,7 @@ type AccountOverview struct {
 	Staff         bool
 	// The ways to what has no page of its own in the navigation. Empty ones are left
 	// out.
-	PictureEditURL, EmailURL, PasswordURL, SignOutURL string
+	PictureEditURL, EmailURL, PasswordURL, ConsoleURL, SignOutURL string
 }
 
 // AccountOverview writes the first page of somebody's account.

@@ -59,7 +59,7 @@ func accountSamples(lang Language, page Page) []sample {
 	}
 	full := AccountOverview{
 		Page: page, Name: "Ada", Username: "ada", Email: "ada@example.org", PictureURL: "/pictures/AAAAAAAAAAAAAAAAAAAAAA", Sessions: 2, Apps: 1,
-		HasFactor: true, Staff: true, PictureEditURL: "/account/picture", EmailURL: "/account/email", PasswordURL: "/account/password", SignOutURL: "/logout",
+		HasFactor: true, Staff: true, PictureEditURL: "/account/picture", EmailURL: "/account/email", PasswordURL: "/account/password", ConsoleURL: "/admin/", SignOutURL: "/logout",
 	}
 	show := func(name string, page Page, p any) sample {
 		return sample{name: name, view: &view{Lang: lang, Page: page, P: p}}

@@ -32,8 +32,11 @@ type Console struct {
 // Key, a text that came from somebody.
 type Said struct {
 	Key  string
-	Data []any // pairs of name and value
+	Data []any // pairs of name and value; a value may be Said itself, or a time.Time
 	Text string
+	// English is a detail behind it for which the catalogs have no words. Pages mark
+	// its language.
+	English string
 }
 
 // Say is a message, with pairs of name and value.
@@ -99,7 +102,7 @@ type ConsoleSearch struct {
 	Hidden  []Field
 	Label   Said
 	Query   string
-	Choices []ConsoleField // of Kind "select"
+	Choices []ConsoleField // of Kind "select" or "date"
 }
 
 // ConsoleFact is a line of a list of names and values.
@@ -151,12 +154,15 @@ type ConsoleButton struct {
 	// Label says it with its object, for those who hear the page: "Remove ada".
 	Label Said
 	Tone  ConsoleTone
+	// Off says why the button cannot be pressed now. Only buttons of a block have it.
+	Off Said
 }
 
-// ConsoleForm is a form with fields. Folded hides it behind its heading. Others are
-// buttons beside the one that sends it.
+// ConsoleForm is a form with fields. Folded hides it behind its heading. Note says what
+// sending it does. Others are buttons beside the one that sends it.
 type ConsoleForm struct {
 	Legend Said
+	Note   Said
 	Hidden []Field
 	Fields []ConsoleField
 	Submit Said
@@ -255,8 +261,24 @@ func (v *view) Say(s Said) (string, error) {
 	if s.Key == "" {
 		return visible(s.Text), nil
 	}
-	return v.T(s.Key, s.Data...)
+	data := slices.Clone(s.Data)
+	for i, value := range data {
+		var err error
+		switch inner := value.(type) {
+		case time.Time:
+			data[i], err = v.Moment(inner)
+		case Said:
+			data[i], err = v.Say(inner)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return v.T(s.Key, data...)
 }
+
+// English is the detail of what is said that only English has words for.
+func (v *view) English(s Said) string { return visible(s.English) }
 
 // With is what a part of a page sees: the same frame, and data of its own.
 func (v *view) With(p any) *view {

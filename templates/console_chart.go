@@ -23,6 +23,7 @@ type ConsoleBar struct {
 const (
 	chartWide, chartHigh = 720, 160
 	chartGap             = 2
+	leastTop             = 5
 )
 
 // ChartPart is a rectangle of the drawing.
@@ -33,13 +34,10 @@ type ChartPart struct {
 
 // Parts are the rectangles.
 func (c *ConsoleChart) Parts() []ChartPart {
-	highest := 1
-	for _, b := range c.Bars {
-		highest = max(highest, b.sum())
-	}
 	if len(c.Bars) == 0 {
 		return nil
 	}
+	top := c.Top()
 	step := float64(chartWide) / float64(len(c.Bars))
 	var parts []ChartPart
 	for i, b := range c.Bars {
@@ -48,7 +46,7 @@ func (c *ConsoleChart) Parts() []ChartPart {
 			if n == 0 || k >= len(c.Kinds) {
 				continue
 			}
-			high := float64(n) * chartHigh / float64(highest)
+			high := float64(n) * chartHigh / float64(top)
 			y -= high
 			parts = append(parts, ChartPart{
 				X: tenth(float64(i) * step), Y: tenth(y), Wide: tenth(step - chartGap), High: tenth(high), Tone: c.Kinds[k].Tone,
@@ -56,6 +54,26 @@ func (c *ConsoleChart) Parts() []ChartPart {
 		}
 	}
 	return parts
+}
+
+// Top is what a bar as high as the drawing would count: a round number, and never so
+// small that a single event looks like many.
+func (c *ConsoleChart) Top() int {
+	for unit := 1; ; unit *= 10 {
+		for _, top := range []int{1 * unit, 2 * unit, 5 * unit} {
+			if top >= max(c.Highest(), leastTop) {
+				return top
+			}
+		}
+	}
+}
+
+// Ends are the names of the first and the last bar.
+func (c *ConsoleChart) Ends() []Said {
+	if len(c.Bars) == 0 {
+		return nil
+	}
+	return []Said{c.Bars[0].Said, c.Bars[len(c.Bars)-1].Said}
 }
 
 // Highest is the most that one bar counts.

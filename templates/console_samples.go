@@ -25,7 +25,7 @@ func consoleSamples(lang Language, page Page) []sample {
 		},
 		Facts:   []ConsoleFact{{Name: said, Cell: cell}},
 		Table:   &ConsoleTable{Columns: []Said{said, said}, Rows: [][]ConsoleCell{{cell, {}}}, NextURL: "/admin/users?after=b", FirstURL: "/admin/users"},
-		Buttons: []ConsoleButton{button, {Name: "action", Value: "x", Said: said}},
+		Buttons: []ConsoleButton{button, {Name: "action", Value: "x", Said: said, Off: said}},
 		Links:   []ConsoleLink{{Said: said, URL: "/admin/"}},
 		Code:    []ConsoleCode{{ID: "c", Said: said, Text: "GATEHOUSE_ISSUER=https://id.example.com"}, {ID: "d", Said: said, Text: "x", Folded: true}},
 		Form:    &ConsoleForm{Legend: said, Hidden: []Field{{"action", "x"}}, Submit: said, Tone: ToneBad, Folded: true},

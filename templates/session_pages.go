@@ -57,6 +57,7 @@ type Home struct {
 	SignInURL  string
 	SignOutURL string
 	AccountURL string // the pages of the signed-in person's account; empty without
+	ConsoleURL string // empty for those who may not enter it
 }
 
 // Home writes the start page.

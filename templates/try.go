@@ -68,7 +68,7 @@ func samples(lang Language) []sample {
 		show("signed_out", SignedOut{}),
 		show("signed_out", SignedOut{Page: page, ReturnURL: client.HomeURL, ClientName: client.Name, SignInURL: "/signin"}),
 		show("home", Home{SignInURL: "/signin"}),
-		show("home", Home{Page: page, SignedIn: true, UserName: "ada", Email: "ada@example.org", IsStaff: true, SignOutURL: "/logout", AccountURL: "/account/"}),
+		show("home", Home{Page: page, SignedIn: true, UserName: "ada", Email: "ada@example.org", IsStaff: true, SignOutURL: "/logout", AccountURL: "/account/", ConsoleURL: "/admin/"}),
 		show("form_post", formPostData{}),
 		show("form_post", formPostData{
 			FormPost: FormPost{Page: page, ClientName: client.Name, Fields: []Field{{"code", "c"}}}, Target: "https://app.example.com/cb",

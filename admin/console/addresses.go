@@ -33,10 +33,15 @@ func (h *Handler) addressFields(v *visit, app *accounts.Client, typed bool) ([]t
 	for i := range fields {
 		f := &fields[i]
 		f.Live = true
+		if app.ClientID != "" {
+			*f = v.field("edit", *f)
+		}
 		if !typed {
 			continue
 		}
-		f.Value = v.form.Get(f.Name)
+		if app.ClientID == "" {
+			f.Value = v.form.Get(f.Name)
+		}
 		var err error
 		if f.Findings, err = h.findings(v, app, admin.AddressField(f.Name)); err != nil {
 			return nil, err
@@ -69,8 +74,9 @@ func (h *Handler) findings(v *visit, app *accounts.Client, field admin.AddressFi
 	for i, f := range found {
 		list[i] = templates.ConsoleFinding{Tone: templates.ToneWarn, Said: templates.Say("console.address.advice_"+string(f.Advice), "Address", f.Address, "Other", f.Other)}
 		if f.Err != nil {
-			why := strings.TrimPrefix(f.Err.Error(), accounts.ErrInvalid.Error()+": ")
-			list[i] = templates.ConsoleFinding{Tone: templates.ToneBad, Said: templates.Say("console.address.refused", "Address", f.Address, "Why", why)}
+			inner := why(f.Err)
+			list[i] = templates.ConsoleFinding{Tone: templates.ToneBad, Said: templates.Say("console.address.refused", "Address", f.Address, "Why", inner)}
+			list[i].Said.English = inner.English
 		}
 	}
 	return list, nil
@@ -100,8 +106,9 @@ func (h *Handler) answerScript(v *visit, app *accounts.Client, field admin.Addre
 		return
 	}
 	type line struct {
-		Tone string `json:"tone"`
-		Said string `json:"said"`
+		Tone    string `json:"tone"`
+		Said    string `json:"said"`
+		English string `json:"english,omitempty"`
 	}
 	list := make([]line, len(found))
 	for i, f := range found {
@@ -110,7 +117,7 @@ func (h *Handler) answerScript(v *visit, app *accounts.Client, field admin.Addre
 			v.Broken(v.w, v.r, fmt.Errorf("finding in words: %w", err))
 			return
 		}
-		list[i] = line{string(f.Tone), said}
+		list[i] = line{string(f.Tone), said, f.Said.English}
 	}
 	v.w.Header().Set("Content-Type", "application/json")
 	v.w.WriteHeader(http.StatusOK)

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -131,48 +130,4 @@ func TestCheckForm(t *testing.T) {
 		http.StatusOK, "Nothing stands against it", "!belongs to another app")
 	clerk.post(clerk.get("clients/new?kind=web"), "", url.Values{"name": {"X"}, "scopes": {accounts.AdminKeysWrite}, "redirect_uris": {"https://x.example.com/"}, "check": {"all"}}).sees(
 		http.StatusOK, "That would give more than you hold yourself.")
-}
-
-// TestFreshness: a change needs a sign-in within the hour, and another place to which an
-// app sends people one within ten minutes.
-func TestFreshness(t *testing.T) {
-	o := newOffice(t, "http://localhost:8400")
-	root := o.clerk(o.person(accounts.NewUser{Username: "root", Superuser: true, Staff: true}))
-	o.website("board", "https://board.example.com/back")
-	o.group("Editors")
-	app, matrix, people := root.get("clients/show?id=board"), root.get("groups/matrix"), root.get("users")
-	asks := func(page *sheet, field string, more url.Values) bool {
-		t.Helper()
-		target, form := page.form(field)
-		for name, values := range more {
-			form[name] = values
-		}
-		answer := root.send(http.MethodPost, target, form)
-		return strings.HasPrefix(answer.header.Get("Location"), o.issuer+"/signin?again=1&")
-	}
-	another := url.Values{"redirect_uris": {"https://board.example.com/back https://evil.example.com/"}}
-	for late, want := range map[time.Duration]map[string]bool{
-		0:                {"another": false, "name": false},
-		11 * time.Minute: {"another": true, "name": false},
-		61 * time.Minute: {"another": true, "name": true},
-	} {
-		o.late = late
-		if got := asks(app, "action=edit", url.Values{"name": {"Board"}}); got != want["name"] {
-			t.Errorf("after %s: a name asks %v", late, got)
-		}
-		if late > 0 && asks(app, "action=edit", another) != want["another"] {
-			t.Errorf("after %s: another address does not ask", late)
-		}
-	}
-	o.late = 61 * time.Minute
-	if !asks(people, "step=plan", url.Values{"do": {"ban"}, "person": {"x"}}) {
-		t.Error("many people at once need no recent sign-in")
-	}
-	if !asks(matrix, "action=review", nil) {
-		t.Error("the matrix needs no recent sign-in")
-	}
-	changed, _, err := o.db.ClientByID(t.Context(), "board", 1)
-	if err != nil || len(changed.RedirectURIs) != 1 {
-		t.Errorf("%v, %v", changed, err)
-	}
 }

@@ -82,7 +82,10 @@ func (h *Handler) api(v *visit) {
 		v.failed(err)
 		return
 	}
-	write := v.may(accounts.AdminAPIsWrite)
+	write, note := v.may(accounts.AdminAPIsWrite), templates.Said{}
+	if write {
+		note = templates.Say("console.api.permissions_note")
+	}
 	table := &templates.ConsoleTable{
 		Columns: []templates.Said{templates.Say("console.permission"), templates.Say("console.actions")}, Empty: templates.Say("console.api.no_permissions"),
 	}
@@ -100,28 +103,32 @@ func (h *Handler) api(v *visit) {
 			{Name: templates.Say("console.api.audience"), Cell: templates.ConsoleCell{Said: templates.Named(a.Audience), Code: true}},
 			{Name: templates.Say("console.api.resource_server"), Cell: templates.ConsoleCell{Said: templates.Named(a.ResourceServer), Code: true}},
 		}},
-		{Heading: templates.Say("console.api.permissions"), Table: table},
+		{Heading: templates.Say("console.api.permissions"), Note: note, Table: table},
 	}}
 	if write {
-		c.Blocks = append(c.Blocks, apiForms(a)...)
+		c.Blocks = append(c.Blocks, v.apiForms(a)...)
 	}
 	v.show(c)
 }
 
-func apiForms(a *accounts.API) []templates.ConsoleBlock {
-	button := templates.ConsoleButton{Name: "action", Value: "disable", Said: templates.Say("console.disable"), Tone: templates.ToneBad}
+func (v *visit) apiForms(a *accounts.API) []templates.ConsoleBlock {
+	name, description := "", ""
+	if v.edits("permission") { // and was refused
+		name, description = v.form.Get("name"), v.form.Get("description")
+	}
+	power := templates.ConsoleBlock{Form: deed(templates.Say("console.api.disable"), templates.Say("console.api.disable_does"), "disable")}
 	if a.DisabledAt != 0 {
-		button = templates.ConsoleButton{Name: "action", Value: "enable", Said: templates.Say("console.enable")}
+		power = templates.ConsoleBlock{Buttons: []templates.ConsoleButton{{Name: "action", Value: "enable", Said: templates.Say("console.enable")}}}
 	}
 	return []templates.ConsoleBlock{
 		{Form: &templates.ConsoleForm{
 			Hidden: []templates.Field{{Name: "action", Value: "permission"}}, Submit: templates.Say("console.api.add_permission"),
 			Fields: []templates.ConsoleField{
-				{Name: "name", Said: templates.Say("console.api.permission_name"), Hint: templates.Say("console.api.permission_hint")},
-				{Name: "description", Said: templates.Say("console.group.about"), Hint: templates.Say("console.api.description_hint")},
+				{Name: "name", Said: templates.Say("console.api.permission_name"), Hint: templates.Say("console.api.permission_hint"), Value: name},
+				{Name: "description", Said: templates.Say("console.group.about"), Hint: templates.Say("console.api.description_hint"), Value: description},
 			},
 		}},
-		{Buttons: []templates.ConsoleButton{button}},
+		power,
 		{Form: &templates.ConsoleForm{
 			Legend: templates.Say("console.api.delete"), Folded: true, Hidden: []templates.Field{{Name: "action", Value: "delete"}},
 			Submit: templates.Say("console.api.delete"), Tone: templates.ToneBad, Fields: []templates.ConsoleField{{Name: "confirm", Said: templates.Say("console.confirm_name")}},

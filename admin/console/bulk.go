@@ -12,13 +12,13 @@ import (
 // crowdForm asks what to do with the people who are ticked; nil for those who may do
 // nothing.
 func (v *visit) crowdForm() *templates.ConsoleForm {
-	var choices []templates.ConsoleChoice
+	choices := []templates.ConsoleChoice{{Said: templates.Say("console.bulk.choose_what")}} // what is there first is done by mistake
 	for _, a := range admin.CrowdActions() {
 		if v.may(a.Needs()) {
 			choices = append(choices, templates.ConsoleChoice{Value: string(a), Said: templates.Say("console.bulk.do." + string(a))})
 		}
 	}
-	if len(choices) == 0 {
+	if len(choices) == 1 {
 		return nil
 	}
 	return &templates.ConsoleForm{
@@ -31,6 +31,11 @@ func (v *visit) crowdForm() *templates.ConsoleForm {
 // then it does it, with each by themselves.
 func (h *Handler) bulk(v *visit) {
 	change := admin.CrowdChange{Action: admin.CrowdAction(v.form.Get("do")), Group: v.value("group"), Note: v.value("note")}
+	if change.Action == "" && v.form.Get("step") == "plan" {
+		v.notices = append(v.notices, templates.ConsoleNotice{Tone: templates.ToneWarn, Said: templates.Say("console.bulk.nothing")})
+		h.users(v)
+		return
+	}
 	if !slices.Contains(admin.CrowdActions(), change.Action) {
 		v.unknown()
 		return
@@ -52,6 +57,9 @@ func (h *Handler) bulk(v *visit) {
 		return
 	}
 	change.EndsAt = endsAt
+	if change.Action == admin.CrowdJoin && change.Group != "" && !h.freshToJoin(v, change.Group) {
+		return
+	}
 	switch step := v.form.Get("step"); {
 	case step == "do":
 		h.doBulk(v, change, people)

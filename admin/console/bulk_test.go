@@ -77,7 +77,7 @@ func TestBulk(t *testing.T) {
 	t.Run("groups", func(t *testing.T) {
 		where := ask("join", subs(ada, bob)).sees(http.StatusOK, "For 2 people.", "Name of the group")
 		root.post(where, "step=plan", url.Values{"group": {"Nobody"}}).sees(http.StatusOK, "There is no such thing", "Name of the group")
-		root.post(where, "step=plan", url.Values{"group": {"Editors"}, "until": {"2001-01-01"}}).sees(http.StatusOK, "until", "Name of the group")
+		root.post(where, "step=plan", url.Values{"group": {"Editors"}, "until": {"2001-01-01"}}).sees(http.StatusOK, "ended already", "Name of the group")
 		plan := root.post(where, "step=plan", url.Values{"group": {"Editors"}}).sees(http.StatusOK, "Do it with these 2 people")
 		root.post(plan, "step=do", nil).sees(http.StatusOK, "Done with all 2.", "Editors")
 		root.post(plan, "step=do", nil).sees(http.StatusOK, "Done with 0 of 2.", "That is so already.")

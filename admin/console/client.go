@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +27,7 @@ func (h *Handler) client(v *visit) {
 		return
 	}
 	c := templates.Console{
-		Heading: templates.Named(app.Name), Trail: v.clientTrail(),
+		Heading: templates.Named(app.Name), Trail: v.clientTrail(), Lead: v.lead,
 		Blocks: []templates.ConsoleBlock{{Facts: clientFacts(app), Links: v.tryLinks(app)}},
 	}
 	refused, err := h.refusedBlock(v.r.Context(), v, app)
@@ -42,7 +41,7 @@ func (h *Handler) client(v *visit) {
 	if app.AuthMethod == accounts.AuthSecret {
 		c.Blocks = append(c.Blocks, v.secretBlock(app))
 	}
-	for _, part := range []func(context.Context, *visit, *accounts.Client) (*templates.ConsoleBlock, error){h.clientSets, h.clientConsents} {
+	for _, part := range []func(context.Context, *visit, *accounts.Client) (*templates.ConsoleBlock, error){h.clientSets, h.clientConsents, h.clientSettings} {
 		block, err := part(v.r.Context(), v, app)
 		if err != nil {
 			v.failed(err)
@@ -51,11 +50,6 @@ func (h *Handler) client(v *visit) {
 		if block != nil {
 			c.Blocks = append(c.Blocks, *block)
 		}
-	}
-	if app.Type != accounts.ResourceClient {
-		c.Blocks = append(c.Blocks, templates.ConsoleBlock{
-			ID: "settings", Heading: templates.Say("console.client.settings"), Note: templates.Say("console.client.settings_note"), Code: v.settings(app),
-		})
 	}
 	traffic, err := h.clientTraffic(v, app)
 	if err != nil {
@@ -117,10 +111,8 @@ func (v *visit) secretBlock(app *accounts.Client) templates.ConsoleBlock {
 	}
 	block := templates.ConsoleBlock{Heading: templates.Say("console.client.secrets"), Note: templates.Say("console.client.secrets_note"), Table: table}
 	if v.may(accounts.AdminClientsWrite) {
-		block.Buttons = []templates.ConsoleButton{
-			{Name: "action", Value: "secret", Said: templates.Say("console.client.add_secret")},
-			{Name: "action", Value: "compromised", Said: templates.Say("console.client.compromised"), Tone: templates.ToneBad},
-		}
+		block.Buttons = []templates.ConsoleButton{{Name: "action", Value: "secret", Said: templates.Say("console.client.add_secret")}}
+		block.Form = deed(templates.Say("console.client.compromised"), templates.Say("console.client.compromised_does"), "compromised")
 	}
 	return block
 }
@@ -130,12 +122,12 @@ func (h *Handler) clientForms(v *visit, app *accounts.Client) ([]templates.Conso
 	if err != nil {
 		return nil, err
 	}
-	button := templates.ConsoleButton{Name: "action", Value: "disable", Said: templates.Say("console.disable"), Tone: templates.ToneBad}
+	power := templates.ConsoleBlock{Form: deed(templates.Say("console.client.disable"), templates.Say("console.client.disable_does"), "disable")}
 	if app.DisabledAt != 0 {
-		button = templates.ConsoleButton{Name: "action", Value: "enable", Said: templates.Say("console.enable")}
+		power = templates.ConsoleBlock{Buttons: []templates.ConsoleButton{{Name: "action", Value: "enable", Said: templates.Say("console.enable")}}}
 	}
 	return []templates.ConsoleBlock{
-		{Form: edit}, {Buttons: []templates.ConsoleButton{button}},
+		{Form: edit}, power,
 		{Form: &templates.ConsoleForm{
 			Legend: templates.Say("console.client.delete"), Folded: true, Hidden: []templates.Field{{Name: "action", Value: "delete"}},
 			Submit: templates.Say("console.client.delete"), Tone: templates.ToneBad, Fields: []templates.ConsoleField{{Name: "confirm", Said: templates.Say("console.confirm_name")}},
@@ -146,36 +138,29 @@ func (h *Handler) clientForms(v *visit, app *accounts.Client) ([]templates.Conso
 // editForm holds what the app is, or what somebody typed if that was checked or
 // refused.
 func (h *Handler) editForm(v *visit, app *accounts.Client) (*templates.ConsoleForm, error) {
-	typed := v.form.Get("action") == "edit"
-	is := *app
-	if typed {
-		if err := v.editClient(&is); err != nil {
-			return nil, err
-		}
-	}
 	edit := &templates.ConsoleForm{
-		Legend: templates.Say("console.client.edit"), Folded: !typed, Hidden: []templates.Field{{Name: "action", Value: "edit"}}, Submit: templates.Say("console.save"),
-		Fields: []templates.ConsoleField{{Name: "name", Said: templates.Say("console.client.name"), Value: is.Name}},
+		Legend: templates.Say("console.client.edit"), Folded: !v.edits("edit"), Hidden: []templates.Field{{Name: "action", Value: "edit"}}, Submit: templates.Say("console.save"),
+		Fields: []templates.ConsoleField{v.field("edit", templates.ConsoleField{Name: "name", Said: templates.Say("console.client.name"), Value: app.Name})},
 	}
 	if app.Type == accounts.MachineClient {
-		edit.Fields = append(edit.Fields, templates.ConsoleField{
+		edit.Fields = append(edit.Fields, v.field("edit", templates.ConsoleField{
 			Name: "permissions", Kind: "textarea", Said: templates.Say("console.client.permissions"), Hint: templates.Say("console.client.permissions_hint"),
-			Optional: true, Value: strings.Join(is.Permissions, "\n"),
-		})
+			Optional: true, Value: strings.Join(app.Permissions, "\n"),
+		}))
 	}
 	if !app.Allows(accounts.GrantAuthorizationCode) {
 		return edit, nil
 	}
-	fields, err := h.addressFields(v, app, typed)
+	fields, err := h.addressFields(v, app, v.edits("edit"))
 	if err != nil {
 		return nil, err
 	}
 	edit.Others = []templates.ConsoleButton{v.checkButton()}
-	edit.Fields = append(append(edit.Fields, fields...), templates.ConsoleField{
-		Name: "scopes", Said: templates.Say("console.client.scopes"), Hint: templates.Say("console.client.scopes_hint"), Value: strings.Join(is.Scopes, " "),
-	}, templates.ConsoleField{
-		Name: "first_party", Kind: "checkbox", Said: templates.Say("console.client.first_party"), Hint: templates.Say("console.client.first_party_hint"), Checked: is.FirstParty,
-	})
+	edit.Fields = append(append(edit.Fields, fields...), v.field("edit", templates.ConsoleField{
+		Name: "scopes", Said: templates.Say("console.client.scopes"), Hint: templates.Say("console.client.scopes_hint"), Value: strings.Join(app.Scopes, " "),
+	}), v.field("edit", templates.ConsoleField{
+		Name: "first_party", Kind: "checkbox", Said: templates.Say("console.client.first_party"), Hint: templates.Say("console.client.first_party_hint"), Checked: app.FirstParty,
+	}))
 	return edit, nil
 }
 
@@ -189,7 +174,7 @@ func (h *Handler) changeClient(v *visit) {
 		} else {
 			err = accounts.ErrNotFound
 		}
-		v.after("ended", err, h.client)
+		v.after("secret_ended", err, h.client)
 		return
 	}
 	if v.form.Has("add") || v.form.Has("forget") {
@@ -202,7 +187,9 @@ func (h *Handler) changeClient(v *visit) {
 	}
 	switch v.form.Get("action") {
 	case "give_set":
-		v.after("given", h.Admin.AssignSet(ctx, v.caller, v.form.Get("set"), clientID), h.client)
+		if h.freshToAssign(v, v.form.Get("set")) {
+			v.after("given", h.Admin.AssignSet(ctx, v.caller, v.form.Get("set"), clientID), h.client)
+		}
 	case "edit":
 		h.edit(v)
 	case "enable":
@@ -232,34 +219,49 @@ func (h *Handler) edit(v *visit) {
 		h.check(v, app, func() error { return h.Admin.TryUpdateClient(ctx, v.caller, clientID, v.editClient) }, h.client)
 		return
 	}
-	// Where an app sends people is as good as the app, so another place needs a fresh
-	// sign-in.
-	more := slices.ContainsFunc(lines(v.form.Get("redirect_uris")), func(uri string) bool { return !contains(app.RedirectURIs, uri) })
-	if more && !v.Fresh(v.w, v.r, v.session, hosted.FreshFor) {
+	wanted := *app
+	if err := v.editClient(&wanted); err != nil {
+		v.wrong(err, h.client)
+		return
+	}
+	if !v.freshToTurn(app, &wanted) {
 		return
 	}
 	_, err = h.Admin.UpdateClient(ctx, v.caller, clientID, v.editClient)
 	v.after("saved", err, h.client)
 }
 
-// editClient is the change that the form asks for.
+// editClient is the change that the form asks for. Errors: admin.ErrChanged.
 func (v *visit) editClient(app *accounts.Client) error {
-	app.Name = v.value("name")
+	a := amendment{visit: v}
+	a.text("name", &app.Name)
 	if app.Type == accounts.MachineClient {
-		app.Permissions = lines(v.form.Get("permissions"))
+		a.list("permissions", &app.Permissions)
 	}
 	if app.Allows(accounts.GrantAuthorizationCode) {
-		app.RedirectURIs, app.PostLogoutRedirectURIs = lines(v.form.Get("redirect_uris")), lines(v.form.Get("post_logout"))
-		app.BackchannelLogoutURI = v.value("backchannel")
-		app.Scopes, app.FirstParty = lines(v.form.Get("scopes")), v.form.Get("first_party") != ""
+		a.list("redirect_uris", &app.RedirectURIs)
+		a.list("post_logout", &app.PostLogoutRedirectURIs)
+		a.text("backchannel", &app.BackchannelLogoutURI)
+		a.list("scopes", &app.Scopes)
+		a.box("first_party", &app.FirstParty)
 	}
-	return nil
+	return a.err
+}
+
+// freshToTurn reports whether the visitor has signed in recently enough to make an app
+// another one; if not, it asks them to. Where an app sends people is as good as the app,
+// and one of our own is let in without a question.
+func (v *visit) freshToTurn(before, after *accounts.Client) bool {
+	if len(added(before.RedirectURIs, after.RedirectURIs)) > 0 || after.FirstParty && !before.FirstParty {
+		return v.fresh(hosted.FreshFor)
+	}
+	return v.freshToGive(append(added(before.Permissions, after.Permissions), added(before.Scopes, after.Scopes)...)...)
 }
 
 // addSecret makes another secret; what was there stays good for a week. It is as good
 // as the app, so it needs a fresh sign-in.
 func (h *Handler) addSecret(v *visit) {
-	if !v.Fresh(v.w, v.r, v.session, hosted.FreshFor) {
+	if !v.fresh(hosted.FreshFor) {
 		return
 	}
 	text, _, err := h.Admin.AddSecret(v.r.Context(), v.caller, v.object(), secretOverlap)

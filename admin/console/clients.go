@@ -1,60 +1,12 @@
 package console
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
-	"github.com/gatehouse-id/gatehouse/admin"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
-
-func (h *Handler) clients(v *visit) {
-	q := admin.ClientQuery{Limit: shown}
-	if text := strings.TrimSpace(v.query.Get("q")); strings.Contains(text, ".") {
-		q.RedirectHost = text
-	} else {
-		q.Prefix = text
-	}
-	if state := v.query.Get("state"); state == "enabled" || state == "disabled" {
-		q.State = state
-	}
-	unpack(v.query.Get("after"), &q.After)
-	list, err := h.Admin.ListClients(v.r.Context(), v.caller, q)
-	if err != nil {
-		v.failed(err)
-		return
-	}
-	table := &templates.ConsoleTable{
-		Columns: []templates.Said{templates.Say("console.client.name"), templates.Say("console.client.type")}, Empty: templates.Say("console.clients.none"),
-	}
-	for i := range list {
-		c := &list[i]
-		cell := templates.ConsoleCell{Said: templates.Named(c.Name), URL: v.to("clients/show", c.ClientID), Small: templates.Named(c.ClientID)}
-		if c.DisabledAt != 0 {
-			cell.Badges = []templates.ConsoleBadge{{Said: templates.Say("console.disabled"), Tone: templates.ToneBad}}
-		}
-		table.Rows = append(table.Rows, []templates.ConsoleCell{cell, {Said: templates.Say("console.client.type_" + string(c.Type))}})
-	}
-	if len(list) == shown {
-		table.NextURL = v.again(map[string]string{"after": pack(list[len(list)-1].Key)})
-	}
-	if q.After != (admin.ClientKey{}) {
-		table.FirstURL = v.again(nil)
-	}
-	c := templates.Console{Heading: templates.Say("console.area.clients"), Blocks: []templates.ConsoleBlock{{
-		Search: &templates.ConsoleSearch{
-			Action: v.path(), Label: templates.Say("console.clients.search"), Query: v.query.Get("q"),
-			Choices: []templates.ConsoleField{choice("state", templates.Say("console.client.state"), v.query.Get("state"), []templates.ConsoleChoice{
-				{Said: templates.Say("console.users.all")}, {Value: "enabled", Said: templates.Say("console.enabled")}, {Value: "disabled", Said: templates.Say("console.disabled")},
-			})},
-		},
-		Table: table,
-	}}}
-	if v.may(accounts.AdminClientsWrite) {
-		c.Blocks[0].Links = []templates.ConsoleLink{{Said: templates.Say("console.clients.new"), URL: v.here("clients/new")}}
-	}
-	v.show(c)
-}
 
 func (v *visit) clientTrail() []templates.ConsoleLink {
 	return []templates.ConsoleLink{{Said: templates.Say("console.area.clients"), URL: v.here("clients")}}
@@ -101,7 +53,7 @@ func (h *Handler) newClient(v *visit) {
 
 // clientForm is the second step: what the app is called, and where it is.
 func (h *Handler) clientForm(v *visit, kind accounts.ClientType) (*templates.ConsoleForm, error) {
-	form := &templates.ConsoleForm{Submit: templates.Say("console.clients.create"), Others: []templates.ConsoleButton{v.checkButton()}, Fields: []templates.ConsoleField{
+	form := &templates.ConsoleForm{Submit: templates.Say("console.clients.create"), Hidden: []templates.Field{v.number()}, Others: []templates.ConsoleButton{v.checkButton()}, Fields: []templates.ConsoleField{
 		{Name: "name", Said: templates.Say("console.client.name"), Hint: templates.Say("console.client.name_hint"), Value: v.form.Get("name")},
 	}}
 	if kind == accounts.MachineClient {
@@ -126,7 +78,7 @@ func lines(text string) []string { return strings.Fields(text) }
 
 func (h *Handler) makeClient(v *visit) {
 	kind := accounts.ClientType(v.query.Get("kind"))
-	r := accounts.Registration{Name: v.value("name"), Type: kind}
+	r := accounts.Registration{Name: v.value("name"), Type: kind, ClientID: v.clientIDOf(v.form.Get(formNumber))}
 	if kind == accounts.MachineClient {
 		r.Permissions = lines(v.form.Get("permissions"))
 	} else {
@@ -137,14 +89,20 @@ func (h *Handler) makeClient(v *visit) {
 		h.check(v, &accounts.Client{Type: kind}, func() error { return h.Admin.TryClient(v.r.Context(), v.caller, r) }, h.newClient)
 		return
 	}
+	if !v.freshToGive(append(slices.Clone(r.Permissions), r.Scopes...)...) {
+		return
+	}
 	made, text, err := h.Admin.CreateClient(v.r.Context(), v.caller, r)
+	if v.madeBefore(r.ClientID, err) {
+		return
+	}
 	if err != nil {
 		v.wrong(err, h.newClient)
 		return
 	}
 	v.query.Del("kind")
 	v.query.Set("id", made.ClientID)
-	v.name = "clients/show"
+	v.name, v.lead = "clients/show", templates.Say("console.clients.step3")
 	v.showSecret(text.Reveal())
 	h.client(v)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // PathConsole is the console's first page.
-const PathConsole = "/admin/"
+const PathConsole = hosted.PathConsole
 
 // freshFor is how long ago somebody may have signed in who changes things. What could
 // take an account over asks for hosted.FreshFor.
@@ -66,6 +66,7 @@ func (h *Handler) pages() map[string]page {
 		"keys":             {area: "keys", need: accounts.AdminKeysRead, get: h.keys, post: h.changeKeys},
 		"revocations":      {area: "revocations", need: accounts.AdminRevocationsRead, get: h.revocations, post: h.revoke},
 		"audit":            {area: "audit", need: accounts.AdminAuditRead, get: h.audit},
+		"audit/show":       {area: "audit", need: accounts.AdminAuditRead, get: h.auditEvent},
 		"settings":         {area: "settings", need: accounts.AdminSettingsRead, get: h.settings, post: h.changeSettings},
 	}
 }
@@ -76,12 +77,13 @@ func (h *Handler) Mount(r *mux.Router, pages func(http.Handler) http.Handler) er
 	for name, p := range h.pages() {
 		hp := hosted.Page{Get: func(w http.ResponseWriter, r *http.Request) {
 			if v := h.enter(w, r, name, p); v != nil {
+				v.resume()
 				p.get(v)
 			}
 		}}
 		if p.post != nil {
 			hp.Post = func(w http.ResponseWriter, r *http.Request) {
-				if v := h.enter(w, r, name, p); v != nil && v.read() {
+				if v := h.enter(w, asked(r), name, p); v != nil && v.read() {
 					p.post(v)
 				}
 			}

@@ -50,7 +50,7 @@ func (v *visit) statusBlocks(s *admin.Status, t span) []templates.ConsoleBlock {
 	if s.Head != nil {
 		blocks = append(blocks,
 			templates.ConsoleBlock{Heading: templates.Say("console.status.ledger"), Facts: v.ledgerFacts(s)},
-			templates.ConsoleBlock{Heading: templates.Say("console.status.followers"), Table: v.followerTable(s.Followers)})
+			templates.ConsoleBlock{Heading: templates.Say("console.status.followers"), Table: v.followerTable(s)})
 	}
 	return blocks
 }
@@ -118,14 +118,17 @@ func (v *visit) ledgerFacts(s *admin.Status) []templates.ConsoleFact {
 			Name: templates.Say("console.status.node"), Cell: templates.ConsoleCell{Said: behind(s.Behind), Small: v.asOf(s.ConfirmedAt)},
 		})
 	}
-	if f := s.Slowest(); f != nil {
+	for _, f := range admin.Slowest(s.Followers) {
 		cell := templates.ConsoleCell{
-			Said: behind(max(0, s.Head.Position-f.Position)), Small: templates.Named(f.Audience + " " + f.Instance),
-		}
-		if f.Silent {
-			cell.Badges = []templates.ConsoleBadge{{Said: templates.Say("console.follower.silent"), Tone: templates.ToneBad}}
+			Said: ago(s.At - f.ConfirmedAt()), Badges: followerBadges(&f), Small: templates.Named(f.Audience + " " + f.ClientID + " " + f.Instance),
 		}
 		facts = append(facts, templates.ConsoleFact{Name: templates.Say("console.status.slowest"), Cell: cell})
+	}
+	if f := s.Slowest(); f != nil {
+		facts = append(facts, templates.ConsoleFact{Name: templates.Say("console.status.furthest"), Cell: templates.ConsoleCell{
+			Said: behind(max(0, s.Head.Position-f.Position)), Badges: followerBadges(f),
+			Small: templates.Named(f.Audience + " " + f.ClientID + " " + f.Instance),
+		}})
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Relays)) {
 		facts = append(facts, templates.ConsoleFact{
@@ -149,22 +152,46 @@ func behind(n int64) templates.Said {
 	return templates.Say("console.status.behind", "Count", int(n), "Number", grouped(int(n)))
 }
 
-func (v *visit) followerTable(list []admin.Follower) *templates.ConsoleTable {
-	t := &templates.ConsoleTable{
-		Columns: []templates.Said{templates.Say("console.follower.server"), templates.Say("console.follower.state"), templates.Say("console.follower.position")},
-		Empty:   templates.Say("console.followers.none"),
+// ago says how old what somebody knows is.
+func ago(ms int64) templates.Said {
+	s := max(0, ms) / 1000
+	switch {
+	case s < 120:
+		return templates.Say("console.status.seconds_ago", "Count", int(s))
+	case s < 2*60*60:
+		return templates.Say("console.status.minutes_ago", "Count", int(s/60))
 	}
-	for _, f := range list {
-		state := templates.ConsoleBadge{Said: templates.Named(f.State), Tone: templates.ToneGood}
-		if f.State != "fresh" {
-			state.Tone = templates.ToneWarn
-		}
-		badges := []templates.ConsoleBadge{state}
-		if f.Silent {
-			badges = append(badges, templates.ConsoleBadge{Said: templates.Say("console.follower.silent"), Tone: templates.ToneBad})
+	return templates.Say("console.status.hours_ago", "Count", int(s/(60*60)))
+}
+
+// followerBadges say what is wrong with a follower, if anything is.
+func followerBadges(f *admin.Follower) []templates.ConsoleBadge {
+	var badges []templates.ConsoleBadge
+	if f.State != "fresh" {
+		badges = append(badges, templates.ConsoleBadge{Said: templates.Named(f.State), Tone: templates.ToneWarn})
+	}
+	if f.Silent {
+		badges = append(badges, templates.ConsoleBadge{Said: templates.Say("console.follower.silent"), Tone: templates.ToneBad})
+	}
+	return badges
+}
+
+func (v *visit) followerTable(s *admin.Status) *templates.ConsoleTable {
+	t := &templates.ConsoleTable{
+		Columns: []templates.Said{
+			templates.Say("console.follower.server"), templates.Say("console.follower.state"), templates.Say("console.follower.lag"), templates.Say("console.follower.position"),
+		},
+		Empty: templates.Say("console.followers.none"),
+	}
+	for i := range s.Followers {
+		f := &s.Followers[i]
+		badges := followerBadges(f)
+		if f.State == "fresh" {
+			badges = append([]templates.ConsoleBadge{{Said: templates.Named(f.State), Tone: templates.ToneGood}}, badges...)
 		}
 		t.Rows = append(t.Rows, []templates.ConsoleCell{
-			{Said: templates.Named(f.Audience), Small: templates.Named(f.ClientID + " " + f.Instance)}, {Badges: badges}, {Said: templates.Named(strconv.FormatInt(f.Position, 10))},
+			{Said: templates.Named(f.Audience), Small: templates.Named(f.ClientID + " " + f.Instance)}, {Badges: badges},
+			{Said: ago(s.At - f.ConfirmedAt())}, {Said: templates.Named(strconv.FormatInt(f.Position, 10))},
 		})
 	}
 	return t

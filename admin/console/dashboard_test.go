@@ -37,6 +37,9 @@ func TestDashboardTellsTrouble(t *testing.T) {
 	now := time.Now().UnixMilli()
 	o.must(o.db.WriteReports(ctx, []feed.Applied{
 		{ClientID: "c", Instance: "quick", Audience: officeAPI, Position: head.Position, State: "fresh", ReportedAt: now},
+		{ClientID: "c", Instance: "asleep", Audience: officeAPI, Position: head.Position, State: "fresh", Lag: 3 * 3600_000, ReportedAt: now - 300_000},
+		{ClientID: "d", Instance: "alone", Audience: "https://wiki.example.com", Position: head.Position - 1, State: "stale", Lag: 300_500, ReportedAt: now},
+		{ClientID: "c", Instance: "steady", Audience: officeAPI, Position: head.Position, State: "fresh", Lag: 99_000, ReportedAt: now},
 		{ClientID: "c", Instance: "slow<b>", Audience: officeAPI, Position: head.Position - 3, State: "stale", ReportedAt: now},
 	}))
 	health := &auditlog.Health{Head: 1234, SealedAt: now, Waiting: 7}
@@ -45,8 +48,10 @@ func TestDashboardTellsTrouble(t *testing.T) {
 	o.must(o.db.AddCounts(ctx, []counts.Row{{Hour: now - now%counts.Hour, What: made, N: 12345}}))
 
 	root := o.clerk(o.person(accounts.NewUser{Username: "root", Superuser: true, Staff: true}))
-	root.get("").sees(200, "1 234 events", "intact", "2 entries behind", "3 entries behind", "slow<b>", "12 345",
-		"used twice", "Audit log")
+	root.get("").sees(200, "1 234 events", "intact", "2 entries behind", "The resource server that lacks most 3 entries behind stale", "slow<b>", "12 345",
+		"used twice", "Audit log",
+		"Revocation lag knows everything up to 99 seconds ago "+officeAPI+" c steady", "knows everything up to 5 minutes ago stale https://wiki.example.com d alone",
+		"asleep fresh silent knows everything up to 3 hours ago")
 	health.Broken, health.Late, health.Streams = "the chain's end <b>", true, []auditlog.Flow{{
 		StreamState: auditlog.StreamState{Name: "syslog", FailingSince: now}, Behind: 1,
 	}}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/id"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
@@ -196,6 +197,10 @@ func (h *Handler) changeSettings(v *visit) {
 		if value != s.Kept {
 			values[s.Name] = value
 		}
+	}
+	// Without it, whoever finds a superuser's browser open is one step nearer to all there is.
+	if _, factor := values[settingSecondFactor]; factor && !v.fresh(hosted.FreshFor) {
+		return
 	}
 	if len(values) > 0 || !v.may(accounts.AdminSettingsWrite) {
 		_, err = h.Admin.ChangeSettings(ctx, v.caller, values, func(now []accounts.Setting) error {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,11 @@ func (h *Handler) managed(v *visit) {
 		v.failed(err)
 		return
 	}
-	v.show(templates.Console{Heading: templates.Named(v.object()), Lead: templates.Say("console.group.managed"), Blocks: members})
+	c := templates.Console{Heading: templates.Named(v.object()), Lead: templates.Say("console.group.managed"), Blocks: members}
+	if v.manager {
+		c.Trail = v.groupTrail()
+	}
+	v.show(c)
 }
 
 func (v *visit) groupFacts(g *accounts.Group) []templates.ConsoleFact {
@@ -119,51 +124,11 @@ func (h *Handler) groupPermissions(ctx context.Context, v *visit, g *accounts.Gr
 		return blocks, nil
 	}
 	return append(blocks, templates.ConsoleBlock{
-		ID: "offered", Heading: templates.Say("console.group.offered"), Note: templates.Say("console.group.offered_note"), Table: offerTable(offered),
+		ID: "offered", Heading: templates.Say("console.group.offered"), Note: templates.Say("console.group.offered_note"), Table: v.offerTable(offered),
 		Search: &templates.ConsoleSearch{
 			Action: v.path(), Hidden: []templates.Field{{Name: "id", Value: g.Name}}, Label: templates.Say("console.group.find_offered"), Query: v.query.Get("q"),
 		},
 	}), nil
-}
-
-// offer returns what permissions are called, and those that somebody can still be
-// given, as far as the query looks for them. Who may not read APIs sees neither.
-func (h *Handler) offer(ctx context.Context, v *visit, held []string) (descriptions map[string]string, offered []accounts.Permission, err error) {
-	descriptions = map[string]string{}
-	if !v.may(accounts.AdminAPIsRead) {
-		return descriptions, nil, nil
-	}
-	apis, err := h.Admin.ListAPIs(ctx, v.caller, "", "", admin.MaxPage)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, a := range apis {
-		for _, p := range a.Permissions {
-			descriptions[p.Name] = p.Description
-			if !contains(held, p.Name) && matches(p, v.query.Get("q")) {
-				offered = append(offered, p)
-			}
-		}
-	}
-	return descriptions, offered, nil
-}
-
-// offerTable has a button for each permission that can be given.
-func offerTable(offered []accounts.Permission) *templates.ConsoleTable {
-	t := &templates.ConsoleTable{
-		Columns: []templates.Said{templates.Say("console.permission"), templates.Say("console.actions")}, Empty: templates.Say("console.group.none_offered"),
-	}
-	for _, p := range offered[:min(len(offered), shown)] {
-		t.Rows = append(t.Rows, []templates.ConsoleCell{permissionCell(p.Name, p.Description), {Buttons: []templates.ConsoleButton{{
-			Name: "give", Value: p.Name, Said: templates.Say("console.group.give"), Label: templates.Say("console.group.give_named", "Name", named(p.Name, p.Description)),
-		}}}})
-	}
-	return t
-}
-
-func matches(p accounts.Permission, text string) bool {
-	text = strings.ToLower(text)
-	return text == "" || strings.Contains(strings.ToLower(p.Name), text) || strings.Contains(strings.ToLower(p.Description), text)
 }
 
 func permissionCell(name, description string) templates.ConsoleCell {
@@ -230,16 +195,16 @@ func (h *Handler) groupMembers(ctx context.Context, v *visit, name string) ([]te
 func (v *visit) groupForms(g *accounts.Group) []templates.ConsoleBlock {
 	hidden := func(action string) []templates.Field { return []templates.Field{{Name: "action", Value: action}} }
 	return []templates.ConsoleBlock{
-		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.edit"), Folded: true, Hidden: hidden("edit"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
-			{Name: "description", Said: templates.Say("console.group.about"), Optional: true, Value: g.Description},
-			{Name: "strict", Kind: "checkbox", Said: templates.Say("console.group.strict"), Hint: templates.Say("console.group.strict_hint"), Checked: g.SecondFactor},
+		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.edit"), Folded: !v.edits("edit"), Hidden: hidden("edit"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
+			v.field("edit", templates.ConsoleField{Name: "description", Said: templates.Say("console.group.about"), Optional: true, Value: g.Description}),
+			v.field("edit", templates.ConsoleField{Name: "strict", Kind: "checkbox", Said: templates.Say("console.group.strict"), Hint: templates.Say("console.group.strict_hint"), Checked: g.SecondFactor}),
 		}}},
-		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.nest"), Folded: true, Hidden: hidden("nest"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
-			{Name: "child", Said: templates.Say("console.group.child"), Hint: templates.Say("console.group.child_hint")},
+		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.nest"), Folded: !v.edits("nest"), Hidden: hidden("nest"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
+			{Name: "child", Said: templates.Say("console.group.child"), Hint: templates.Say("console.group.child_hint"), Value: v.form.Get("child")},
 			{Name: "out", Kind: "checkbox", Said: templates.Say("console.group.child_out")},
 		}}},
-		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.manage"), Folded: true, Hidden: hidden("manage"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
-			{Name: "manager", Said: templates.Say("console.group.who"), Hint: templates.Say("console.group.manager_hint")},
+		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.manage"), Folded: !v.edits("manage"), Hidden: hidden("manage"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
+			{Name: "manager", Said: templates.Say("console.group.who"), Hint: templates.Say("console.group.manager_hint"), Value: v.form.Get("manager")},
 			{Name: "out", Value: "manager", Kind: "checkbox", Said: templates.Say("console.group.manager_out")},
 		}}},
 		{Form: &templates.ConsoleForm{Legend: templates.Say("console.group.delete"), Folded: true, Hidden: hidden("delete"), Submit: templates.Say("console.group.delete"), Tone: templates.ToneBad, Fields: []templates.ConsoleField{
@@ -253,7 +218,9 @@ func (h *Handler) changeGroup(v *visit) {
 	ctx, name := v.r.Context(), v.object()
 	switch {
 	case v.form.Has("give"):
-		v.after("given", h.Admin.GivePermission(ctx, v.caller, name, v.form.Get("give")), h.group)
+		if v.freshToGive(v.form.Get("give")) {
+			v.after("given", h.Admin.GivePermission(ctx, v.caller, name, v.form.Get("give")), h.group)
+		}
 	case v.form.Has("take"):
 		v.after("taken", h.Admin.TakePermission(ctx, v.caller, name, v.form.Get("take")), h.group)
 	case v.form.Has("remove"):
@@ -269,15 +236,21 @@ func (h *Handler) reformGroup(v *visit) {
 	out := v.form.Get("out") != ""
 	switch v.form.Get("action") {
 	case "add":
-		v.after("added", h.addMember(v), h.group)
+		if h.freshToJoin(v, name) {
+			v.after("added", h.addMember(v), h.group)
+		}
 	case "edit":
-		description, strict := v.value("description"), v.form.Get("strict") != ""
-		_, err := h.Admin.UpdateGroup(ctx, v.caller, name, admin.GroupChange{Description: &description, SecondFactor: &strict}, func(*accounts.Group) error { return nil })
+		change := admin.GroupChange{Description: v.typed("description"), SecondFactor: v.ticked("strict")}
+		_, err := h.Admin.UpdateGroup(ctx, v.caller, name, change, func(g *accounts.Group) error {
+			return errors.Join(v.still("description", g.Description), v.still("strict", box(g.SecondFactor)))
+		})
 		v.after("saved", err, h.group)
 	case "nest":
 		change := h.Admin.AddChild
 		if out {
 			change = h.Admin.RemoveChild
+		} else if !h.freshToJoin(v, name) {
+			return
 		}
 		v.after("saved", change(ctx, v.caller, name, v.value("child")), h.group)
 	case "manage":
@@ -288,6 +261,8 @@ func (h *Handler) reformGroup(v *visit) {
 		change := h.Admin.AddManager
 		if out {
 			change = h.Admin.RemoveManager
+		} else if !h.freshToJoin(v, name) {
+			return
 		}
 		sub, err := h.subjectOf(v, v.value("manager"))
 		if err == nil {
@@ -351,8 +326,11 @@ func (v *visit) until() (int64, error) {
 	}
 	day, err := time.ParseInLocation(time.DateOnly, text, v.instant(1).Location())
 	endsAt := day.AddDate(0, 0, 1).UnixMilli()
-	if err != nil || endsAt <= v.Now().UnixMilli() {
-		return 0, &admin.Field{Name: "until", Err: accounts.ErrInvalid}
+	if err != nil {
+		return 0, &admin.Field{Name: "until", Err: accounts.Because(accounts.ErrInvalid, notADay)}
+	}
+	if endsAt <= v.Now().UnixMilli() {
+		return 0, &admin.Field{Name: "until", Err: accounts.Because(accounts.ErrInvalid, "the membership would have ended already")}
 	}
 	return endsAt, nil
 }

@@ -8,6 +8,10 @@ import (
 )
 
 func (h *Handler) groups(v *visit) {
+	if v.manager {
+		h.managedGroups(v)
+		return
+	}
 	prefix, after := v.query.Get("q"), v.query.Get("after")
 	list, err := h.Admin.ListGroups(v.r.Context(), v.caller, prefix, after, shown)
 	if err != nil {
@@ -16,7 +20,7 @@ func (h *Handler) groups(v *visit) {
 	}
 	table := &templates.ConsoleTable{
 		Columns: []templates.Said{templates.Say("console.group.name"), templates.Say("console.group.permissions")},
-		Empty:   templates.Say("console.groups.none"),
+		Empty:   none(prefix+after, "console.groups.none"),
 	}
 	for i := range list {
 		g := &list[i]
@@ -40,6 +44,30 @@ func (h *Handler) groups(v *visit) {
 		c.Blocks[0].Links = append(c.Blocks[0].Links, templates.ConsoleLink{Said: templates.Say("console.groups.new"), URL: v.here("groups/new")})
 	}
 	v.show(c)
+}
+
+// managedGroups lists the groups of somebody who may read no others.
+func (h *Handler) managedGroups(v *visit) {
+	after := v.query.Get("after")
+	list, err := h.Admin.Groups.ManagedBy(v.r.Context(), v.user.Subject, after, shown)
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	table := &templates.ConsoleTable{Columns: []templates.Said{templates.Say("console.group.name")}, Empty: templates.Say("console.groups.none")}
+	for _, name := range list {
+		table.Rows = append(table.Rows, []templates.ConsoleCell{{Said: templates.Named(name), URL: v.to("groups/show", name)}})
+	}
+	if len(list) == shown {
+		table.NextURL = v.again(map[string]string{"after": list[len(list)-1]})
+	}
+	if after != "" {
+		table.FirstURL = v.again(nil)
+	}
+	v.show(templates.Console{
+		Heading: templates.Say("console.area.groups"), Lead: templates.Say("console.groups.managed"),
+		Blocks: []templates.ConsoleBlock{{Table: table}},
+	})
 }
 
 func groupBadges(g *accounts.Group) []templates.ConsoleBadge {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/admin"
@@ -80,6 +81,9 @@ func (h *Handler) reviewMatrix(v *visit) {
 		h.matrix(v)
 		return
 	}
+	if !v.freshToChange(list) {
+		return
+	}
 	steps, err := h.steps(v, list)
 	if err != nil {
 		v.failed(err)
@@ -103,6 +107,17 @@ func (h *Handler) reviewMatrix(v *visit) {
 	}
 	c.Blocks[len(c.Blocks)-1].Links = []templates.ConsoleLink{{Said: templates.Say("console.back"), URL: v.again(nil)}}
 	v.show(c)
+}
+
+// freshToChange is freshToGive for what is given.
+func (v *visit) freshToChange(list []cellChange) bool {
+	var given []string
+	for _, c := range list {
+		if c.Give {
+			given = append(given, c.Permission)
+		}
+	}
+	return v.freshToGive(given...)
 }
 
 // steps looks at each change as things are now.
@@ -180,22 +195,26 @@ func crowdSaid(c admin.Crowd) templates.Said {
 }
 
 // saveMatrix makes the changes, each by itself, unless the cell is no longer what was
-// shown. It tells what became of them if not all were made.
+// shown. It tells what became of them if not all were made. A fault of ours ends it: the
+// others would meet it too.
 func (h *Handler) saveMatrix(v *visit) {
 	var list []cellChange
 	unpackLong(v.form.Get("changes"), &list)
 	list = list[:min(len(list), changesAtOnce)]
-	ctx, undone := v.r.Context(), 0
+	if !v.freshToChange(list) {
+		return
+	}
+	ctx, undone, fault := v.r.Context(), 0, error(nil)
 	steps := make([]cellStep, len(list))
 	for i, change := range list {
-		err := h.Admin.ChangeCell(ctx, v.caller, change.Group, change.GroupID, change.Permission, change.Give)
-		said, err := refusal(err)
-		if err != nil {
-			v.failed(err)
-			return
+		err := fault
+		if err == nil {
+			err = h.Admin.ChangeCell(ctx, v.caller, change.Group, change.GroupID, change.Permission, change.Give)
+			_, fault = refusal(err)
 		}
-		steps[i] = cellStep{cellChange: change, why: said, done: said.IsZero()}
-		if !steps[i].done {
+		steps[i] = cellStep{cellChange: change, done: err == nil}
+		if err != nil {
+			steps[i].why = whyNot(err)
 			undone++
 		}
 	}
@@ -203,9 +222,13 @@ func (h *Handler) saveMatrix(v *visit) {
 		v.after("saved", nil, h.matrix)
 		return
 	}
+	status := http.StatusOK
 	web.Event(ctx).Outcome = "partly"
+	if fault != nil {
+		status, web.Event(ctx).Cause = http.StatusInternalServerError, fault
+	}
 	v.notices = append(v.notices, templates.ConsoleNotice{Tone: templates.ToneWarn, Said: templates.Say("console.matrix.partly", "Count", undone)})
-	v.show(templates.Console{
+	v.showAs(status, templates.Console{
 		Heading: templates.Say("console.matrix.result"), Trail: append(v.groupTrail(), templates.ConsoleLink{Said: templates.Say("console.groups.matrix"), URL: v.again(nil)}),
 		Blocks: []templates.ConsoleBlock{{
 			Table: stepTable(steps), Links: []templates.ConsoleLink{{Said: templates.Say("console.back"), URL: v.again(nil)}},

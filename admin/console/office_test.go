@@ -2,6 +2,8 @@ package console_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,6 +24,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/internal/web"
+	"github.com/gatehouse-id/gatehouse/provider/keys"
 	"github.com/gatehouse-id/gatehouse/revocation"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb"
 	"github.com/gatehouse-id/gatehouse/storage/sqldb/sqldbtest"
@@ -88,7 +91,11 @@ func (o *office) domain(keyring *secret.Keyring, quiet *slog.Logger) {
 	db := o.db
 	journal := accounts.Journal{Tx: db, Audit: db, Ledger: db, Now: time.Now}
 	users := &accounts.Users{Journal: journal, Store: db, Lister: db, Sessions: db, Grants: db, Hasher: accounts.NewHasher(2, 10)}
+	users.Settings = &accounts.Settings{SignUp: accounts.SignUpInvitation}
+	proofs := &accounts.Proofs{Store: db, Users: users, Limiter: freely{}, Keys: keyring, Logger: quiet, Links: accounts.Links{Issuer: o.issuer}}
 	o.admin = &admin.Admin{
+		Deletion: &accounts.Deletion{Journal: journal, Users: users, Store: db, Log: quiet},
+		Invites:  &accounts.Invites{Proofs: proofs}, SignInLinks: &accounts.MailCodes{Proofs: proofs},
 		Settings: &accounts.SettingsKeeper{Journal: journal, Store: db, Rules: officeRules{}},
 		Users:    users, Sessions: &accounts.Sessions{Journal: journal, Users: db, Store: db, Grants: db, Logger: quiet},
 		Groups: &accounts.Groups{
@@ -104,8 +111,16 @@ func (o *office) domain(keyring *secret.Keyring, quiet *slog.Logger) {
 		Sets:        &accounts.PermissionSets{Journal: journal, Store: db, Holdings: db, Permissions: db, Clients: db},
 		Connections: &accounts.Connections{Journal: journal, Clients: db, Grants: db, Consents: db},
 		Lists:       db, Reach: db, KeyRecords: db, Ledger: db, Activity: db, Counts: db, Marks: db, Audit: &auditlog.Log{Store: db},
+		Keeper:   &keys.Keeper{Store: db, Keyring: keyring, Now: time.Now},
 		Refusals: accounts.NewRefusals(journal, db, quiet), Callers: db, UserPages: db, Log: quiet, Now: time.Now,
 	}
+}
+
+// freely is an accounts.Limiter that lets everything pass.
+type freely struct{}
+
+func (freely) Spend(context.Context, string, int, time.Duration, int) (time.Duration, error) {
+	return 0, nil
 }
 
 // group makes a group that holds permissions.
@@ -300,4 +315,30 @@ func (s *sheet) sees(status int, texts ...string) *sheet {
 		}
 	}
 	return s
+}
+
+// within is the same clerk, for a part of a test.
+func (c *clerk) within(t *testing.T) *clerk {
+	inner := *c.office
+	inner.TB = t
+	return &clerk{office: &inner, cookies: c.cookies}
+}
+
+// lacks fails if the page has a text in its source.
+func (s *sheet) lacks(text string) *sheet {
+	s.Helper()
+	if strings.Contains(s.raw, text) {
+		s.Errorf("the page has %s", text)
+	}
+	return s
+}
+
+// packed is a text as a form carries it along.
+func packed(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+// noise is a text of some length that no packing makes short.
+func noise(n int) string {
+	raw := make([]byte, n)
+	_, _ = rand.Read(raw)
+	return base64.RawURLEncoding.EncodeToString(raw)
 }

@@ -3,7 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
-	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
@@ -12,7 +12,7 @@ import (
 
 // outcomes are the words about changes that were made: the ends of their messages.
 func outcomes() []string {
-	return []string{"saved", "created", "deleted", "given", "taken", "added", "removed", "ended", "revoked", "rotated", "forgotten"}
+	return []string{"saved", "created", "deleted", "given", "taken", "added", "removed", "ended", "revoked", "rotated", "forgotten", "invited", "secret_ended", "withdrawn"}
 }
 
 // problem is what a page says about an error, and the status that goes with it; 500
@@ -20,8 +20,10 @@ func outcomes() []string {
 func problem(err error) (templates.Said, int) {
 	var forbidden *admin.Forbidden
 	var weak *accounts.WeakPassword
-	var field *admin.Field
+	var throttled *accounts.Throttled
 	switch {
+	case errors.As(err, &throttled):
+		return templates.Say("console.problem.throttled", "Time", lasting(max(throttled.Wait, time.Second))), http.StatusTooManyRequests
 	case errors.As(err, &forbidden):
 		return templates.Say("console.problem.forbidden", "Permission", forbidden.Permission), http.StatusForbidden
 	case errors.Is(err, admin.ErrMoreThanHeld):
@@ -42,14 +44,22 @@ func problem(err error) (templates.Said, int) {
 		return templates.Say("console.problem.same"), http.StatusConflict
 	case errors.Is(err, accounts.ErrBuiltin):
 		return templates.Say("console.problem.builtin"), http.StatusConflict
+	case errors.Is(err, accounts.ErrOfAPI):
+		return templates.Say("console.problem.of_api"), http.StatusConflict
+	case errors.Is(err, accounts.ErrClosed):
+		return templates.Say("console.problem.closed"), http.StatusConflict
+	case errors.Is(err, accounts.ErrDeletionPlanned):
+		return templates.Say("console.problem.leaving"), http.StatusConflict
+	case errors.Is(err, accounts.ErrBanned):
+		return templates.Say("console.problem.banned"), http.StatusConflict
+	case errors.Is(err, accounts.ErrBusy):
+		return templates.Say("console.problem.busy"), http.StatusServiceUnavailable
 	case errors.Is(err, accounts.ErrConflict):
 		return templates.Say("console.problem.conflict"), http.StatusConflict
 	case errors.As(err, &weak):
-		return templates.Say("console.problem.weak_password"), http.StatusUnprocessableEntity
-	case errors.As(err, &field):
-		return templates.Say("console.problem.field", "Field", field.Name, "Why", field.Err.Error()), http.StatusUnprocessableEntity
+		return templates.Say("console.weak."+weak.Reason, "Most", weak.MinLength), http.StatusUnprocessableEntity
 	case errors.Is(err, accounts.ErrInvalid), errors.Is(err, admin.ErrState):
-		return templates.Say("console.problem.invalid", "Why", strings.TrimPrefix(err.Error(), accounts.ErrInvalid.Error()+": ")), http.StatusUnprocessableEntity
+		return refusedFor(err), http.StatusUnprocessableEntity
 	case errors.Is(err, accounts.ErrNotFound):
 		return templates.Say("console.problem.not_found"), http.StatusNotFound
 	}

@@ -45,7 +45,9 @@ func (v *visit) refusedRow(r admin.Refused) []templates.ConsoleCell {
 	}
 	ways := templates.ConsoleCell{}
 	if r.Problem != nil {
-		ways.Small = templates.Say("console.refused.impossible", "Why", r.Problem.Error())
+		inner := why(r.Problem)
+		ways.Small = templates.Say("console.refused.impossible", "Why", inner)
+		ways.Small.English = inner.English
 	}
 	if v.may(accounts.AdminClientsWrite) {
 		if r.Problem == nil {
@@ -68,7 +70,7 @@ func (h *Handler) changeRefused(v *visit) {
 		v.after("forgotten", h.Admin.ForgetRefused(ctx, v.caller, clientID, v.form.Get("forget")), h.client)
 		return
 	}
-	if !v.Fresh(v.w, v.r, v.session, hosted.FreshFor) {
+	if !v.fresh(hosted.FreshFor) {
 		return
 	}
 	v.after("added", h.Admin.AllowRefused(ctx, v.caller, clientID, v.form.Get("add")), h.client)

@@ -20,6 +20,7 @@ import (
 type reader struct {
 	admin.Protocol
 	token admin.ReadToken
+	spent bool
 }
 
 func (r *reader) Read(_ context.Context, raw string) (*admin.ReadToken, error) {
@@ -29,6 +30,13 @@ func (r *reader) Read(_ context.Context, raw string) (*admin.ReadToken, error) {
 	return &r.token, nil
 }
 
+func (r *reader) SpendRevocation(context.Context, audit.Actor) error {
+	if r.spent {
+		return &accounts.Throttled{Wait: 1500 * time.Millisecond}
+	}
+	return nil
+}
+
 // TestRevokeToken: one access token is taken back, by itself or by its jti.
 func TestRevokeToken(t *testing.T) {
 	o := newOffice(t, "http://localhost:8400")
@@ -36,15 +44,19 @@ func TestRevokeToken(t *testing.T) {
 	root := o.clerk(o.person(accounts.NewUser{Username: "root", Superuser: true, Staff: true}))
 	ada := o.person(accounts.NewUser{Username: "ada"})
 	whole, known := id.New().String(), id.New().String()
-	o.admin.Protocol = &reader{token: admin.ReadToken{
+	protocol := &reader{token: admin.ReadToken{
 		Signed: true, Access: true, Audience: officeAPI, ExpiresAt: time.Now().Add(time.Minute).Unix(),
 		Keys: revocation.Keys{ID: whole, Subject: ada.Subject, GrantID: id.New().String(), ClientID: "app", Scopes: []string{"openid"}},
 	}}
+	o.admin.Protocol = protocol
 	page := root.get("revocations").sees(http.StatusOK, "Revoke one access token", "Where you know only its id")
 	root.post(page, "action=token", url.Values{"token": {" the.whole.token\n"}}).sees(http.StatusOK, "Revoked", whole)
 	root.post(page, "action=token", url.Values{"token": {known}}).sees(http.StatusOK, "Revoked", known)
 	root.post(page, "action=token", url.Values{"token": {"another.whole.token"}}).sees(http.StatusOK, "no access token of this deployment")
 	root.post(page, "action=token", url.Values{"token": {"nonsense"}}).sees(http.StatusOK, "jti")
+	protocol.spent = true
+	root.post(page, "action=token", url.Values{"token": {id.New().String()}}).sees(http.StatusOK, "Wait 2 s")
+	protocol.spent = false
 	if diff := cmp.Diff([]string{whole, known}, o.rows(revocation.Token)); diff != "" {
 		t.Error(diff)
 	}

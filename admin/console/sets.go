@@ -20,7 +20,7 @@ func (h *Handler) sets(v *visit) {
 		return
 	}
 	table := &templates.ConsoleTable{
-		Columns: []templates.Said{templates.Say("console.group.name"), templates.Say("console.group.permissions")}, Empty: templates.Say("console.sets.none"),
+		Columns: []templates.Said{templates.Say("console.group.name"), templates.Say("console.group.permissions")}, Empty: none(prefix+after, "console.sets.none"),
 	}
 	for i := range list {
 		s := &list[i]
@@ -115,7 +115,7 @@ func (h *Handler) setPermissions(ctx context.Context, v *visit, s *accounts.Perm
 		return blocks, nil
 	}
 	return append(blocks, templates.ConsoleBlock{
-		ID: "offered", Heading: templates.Say("console.group.offered"), Note: templates.Say("console.sets.offered_note"), Table: offerTable(offered),
+		ID: "offered", Heading: templates.Say("console.group.offered"), Note: templates.Say("console.sets.offered_note"), Table: v.offerTable(offered),
 		Search: &templates.ConsoleSearch{
 			Action: v.path(), Hidden: []templates.Field{{Name: "id", Value: s.Name}}, Label: templates.Say("console.group.find_offered"), Query: v.query.Get("q"),
 		},
@@ -149,8 +149,8 @@ func setForms(v *visit, s *accounts.PermissionSet) []templates.ConsoleBlock {
 		{Form: &templates.ConsoleForm{Hidden: hidden("assign"), Submit: templates.Say("console.sets.assign"), Fields: []templates.ConsoleField{
 			{Name: "client", Said: templates.Say("console.client.client_id"), Hint: templates.Say("console.sets.assign_hint"), Value: v.form.Get("client")},
 		}}},
-		{Form: &templates.ConsoleForm{Legend: templates.Say("console.sets.edit"), Folded: true, Hidden: hidden("edit"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
-			{Name: "description", Said: templates.Say("console.group.about"), Optional: true, Value: s.Description},
+		{Form: &templates.ConsoleForm{Legend: templates.Say("console.sets.edit"), Folded: !v.edits("edit"), Hidden: hidden("edit"), Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{
+			v.field("edit", templates.ConsoleField{Name: "description", Said: templates.Say("console.group.about"), Optional: true, Value: s.Description}),
 		}}},
 		{Form: &templates.ConsoleForm{
 			Legend: templates.Say("console.sets.delete"), Folded: true, Hidden: hidden("delete"), Submit: templates.Say("console.sets.delete"), Tone: templates.ToneBad,
@@ -164,7 +164,9 @@ func (h *Handler) changeSet(v *visit) {
 	ctx, name := v.r.Context(), v.object()
 	switch {
 	case v.form.Has("give"):
-		v.after("given", h.Admin.GiveToSet(ctx, v.caller, name, v.form.Get("give")), h.set)
+		if v.freshToGive(v.form.Get("give")) {
+			v.after("given", h.Admin.GiveToSet(ctx, v.caller, name, v.form.Get("give")), h.set)
+		}
 		return
 	case v.form.Has("take"):
 		v.after("taken", h.Admin.TakeFromSet(ctx, v.caller, name, v.form.Get("take")), h.set)
@@ -175,10 +177,13 @@ func (h *Handler) changeSet(v *visit) {
 	}
 	switch v.form.Get("action") {
 	case "assign":
-		v.after("given", h.Admin.AssignSet(ctx, v.caller, name, v.value("client")), h.set)
+		if h.freshToAssign(v, name) {
+			v.after("given", h.Admin.AssignSet(ctx, v.caller, name, v.value("client")), h.set)
+		}
 	case "edit":
-		description := v.value("description")
-		_, err := h.Admin.DescribePermissionSet(ctx, v.caller, name, &description, func(*accounts.PermissionSet) error { return nil })
+		_, err := h.Admin.DescribePermissionSet(ctx, v.caller, name, v.typed("description"), func(s *accounts.PermissionSet) error {
+			return v.still("description", s.Description)
+		})
 		v.after("saved", err, h.set)
 	case "delete":
 		h.deleteSet(v)

@@ -32,7 +32,7 @@ func TestPermissionSets(t *testing.T) {
 		return app.Held()
 	}
 
-	root.get("sets").sees(http.StatusOK, "There is no such set.", "Permission sets")
+	root.get("sets").sees(http.StatusOK, "None yet.", "Permission sets")
 	page := root.post(root.get("sets/new"), "", url.Values{"name": {"Writers' tools"}, "description": {"For imports"}})
 	page.sees(http.StatusOK, "Done", "Writers' tools", "For imports", "holds no permission yet", "Can add post", "No app has this set")
 	root.post(root.get("sets/new"), "", url.Values{"name": {"WRITERS' tools"}}).sees(http.StatusOK, "That name is taken")
@@ -57,7 +57,7 @@ func TestPermissionSets(t *testing.T) {
 	root.post(page, "", url.Values{"take": {"posts:add"}}).sees(http.StatusOK, "Taken away", "holds no permission yet")
 	root.post(page, "action=edit", url.Values{"description": {"Other"}}).sees(http.StatusOK, "Saved.", "Other")
 	root.post(page, "action=delete", url.Values{"confirm": {"another"}}).sees(http.StatusOK, "The confirmation does not match")
-	root.post(page, "action=delete", url.Values{"confirm": {"writers' tools"}}).sees(http.StatusOK, "Deleted.", "There is no such set.")
+	root.post(page, "action=delete", url.Values{"confirm": {"writers' tools"}}).sees(http.StatusOK, "Deleted.", "None yet.")
 	root.post(page, "action=edit", url.Values{"action": {"other"}}).sees(http.StatusBadRequest)
 }
 

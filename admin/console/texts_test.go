@@ -57,16 +57,22 @@ func builtKeys() map[string][]string {
 		"console.refusal.":              meanings(),
 		"console.traffic.kind_":         {string(counts.Token), string(counts.Introspection)},
 		"console.user.do.":              {"ban", "unban", "delete", "undelete", "staff", "unstaff", "superuser", "unsuperuser", "link", "factors"},
+		"console.user.does.":            {"ban", "delete", "factors", "staff", "unstaff", "superuser", "unsuperuser"},
 		"console.user.":                 {"username", "email", "name"},
+		"console.why.":                  reasonEnds(),
+		"console.weak.":                 weaknesses(),
 	}
 }
 
-func settingNames() []string {
-	var names []string
-	for _, f := range settingForms() {
-		names = append(names, f.settings...)
+func reasonEnds() []string {
+	var ends []string
+	for _, r := range reasons() {
+		ends = append(ends, r.end)
 	}
-	return names
+	for _, s := range states() {
+		ends = append(ends, s.end)
+	}
+	return ends
 }
 
 // TestTexts: what the console says stands in the catalog, and nothing else does. The

@@ -2,14 +2,11 @@ package console
 
 import (
 	"context"
-	"slices"
+	"net/url"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
-	"github.com/gatehouse-id/gatehouse/internal/hosted"
-	"github.com/gatehouse-id/gatehouse/internal/id"
-	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
@@ -40,6 +37,12 @@ func (h *Handler) user(v *visit) {
 			{Heading: templates.Say("console.user.permissions"), Note: templates.Say("console.user.permissions_note"), Table: v.rights(held)},
 		},
 	}
+	groups, err := h.userGroups(ctx, v, u)
+	if err != nil {
+		v.failed(err)
+		return
+	}
+	c.Blocks = append(c.Blocks, groups...)
 	if v.may(accounts.AdminSessionsRead) {
 		block, err := h.userSessions(ctx, v, u)
 		if err != nil {
@@ -61,7 +64,7 @@ func (h *Handler) user(v *visit) {
 	}
 	if v.may(accounts.AdminAuditRead) {
 		c.Blocks = append(c.Blocks, templates.ConsoleBlock{Links: []templates.ConsoleLink{
-			{Said: templates.Say("console.user.events"), URL: v.here("audit") + "?q=" + u.Subject},
+			{Said: templates.Say("console.user.events"), URL: v.here("audit") + "?" + url.Values{"q": {u.Subject}}.Encode()},
 		}})
 	}
 	v.show(c)
@@ -113,7 +116,7 @@ func (h *Handler) userSessions(ctx context.Context, v *visit, u *accounts.User) 
 	}
 	block := templates.ConsoleBlock{Heading: templates.Say("console.area.sessions"), Table: v.sessionTable(list)}
 	if len(list) > 0 && v.may(accounts.AdminSessionsWrite) {
-		block.Buttons = []templates.ConsoleButton{{Name: "action", Value: "sign_out", Said: templates.Say("console.user.sign_out")}}
+		block.Form = deed(templates.Say("console.user.sign_out"), templates.Say("console.user.does.sign_out"), "sign_out")
 	}
 	return block, nil
 }
@@ -143,145 +146,4 @@ func (h *Handler) userConsents(ctx context.Context, v *visit, u *accounts.User) 
 		table.Rows = append(table.Rows, row)
 	}
 	return templates.ConsoleBlock{Heading: templates.Say("console.user.allowed"), Table: table}, nil
-}
-
-// userForms are what can be done with an account.
-func (v *visit) userForms(u *accounts.User) []templates.ConsoleBlock {
-	button := func(action string, tone templates.ConsoleTone) templates.ConsoleButton {
-		return templates.ConsoleButton{Name: "action", Value: action, Said: templates.Say("console.user.do." + action), Tone: tone}
-	}
-	either := func(is bool, yes, no string) templates.ConsoleButton {
-		if is {
-			return button(yes, templates.ToneNone)
-		}
-		return button(no, templates.ToneBad)
-	}
-	buttons := []templates.ConsoleButton{either(u.BannedAt != 0, "unban", "ban"), either(u.DeleteAt != 0, "undelete", "delete")}
-	if v.caller.Superuser {
-		buttons = append(buttons, either(!u.Staff, "staff", "unstaff"), either(!u.Superuser, "superuser", "unsuperuser"))
-	}
-	required := templates.ConsoleForm{
-		Legend: templates.Say("console.user.require"), Folded: true, Hidden: []templates.Field{{Name: "action", Value: "require"}},
-		Submit: templates.Say("console.save"),
-	}
-	for _, a := range accounts.Actions() {
-		required.Fields = append(required.Fields, templates.ConsoleField{
-			Name: "required", Value: string(a), Kind: "checkbox", Said: templates.Say("console.required." + string(a)),
-			Checked: slices.Contains(u.RequiredActions, a),
-		})
-	}
-	edit := templates.ConsoleForm{
-		Legend: templates.Say("console.user.edit"), Folded: true, Hidden: []templates.Field{{Name: "action", Value: "edit"}},
-		Submit: templates.Say("console.save"), Fields: []templates.ConsoleField{{Name: "name", Said: templates.Say("console.user.name"), Value: u.Name, Optional: true}},
-	}
-	blocks := []templates.ConsoleBlock{}
-	if v.may(accounts.AdminUsersCredentials) {
-		edit.Fields = append(edit.Fields,
-			templates.ConsoleField{Name: "username", Said: templates.Say("console.user.username"), Value: u.Username},
-			templates.ConsoleField{Name: "email", Kind: "email", Said: templates.Say("console.user.email"), Value: u.Email, Optional: true},
-			templates.ConsoleField{Name: "verified", Kind: "checkbox", Said: templates.Say("console.user.verified"), Checked: u.EmailVerified})
-		password := &templates.ConsoleForm{
-			Legend: templates.Say("console.user.set_password"), Folded: true, Hidden: []templates.Field{{Name: "action", Value: "password"}},
-			Submit: templates.Say("console.user.set_password"), Tone: templates.ToneBad,
-			Fields: []templates.ConsoleField{{Name: "password", Kind: "password", Said: templates.Say("console.user.password"), Hint: templates.Say("console.user.password_ends")}},
-		}
-		buttons = append(buttons, button("link", templates.ToneNone), button("factors", templates.ToneBad))
-		blocks = append(blocks, templates.ConsoleBlock{Form: password})
-	}
-	return append([]templates.ConsoleBlock{
-		{Heading: templates.Say("console.user.change"), Buttons: buttons}, {Form: &edit}, {Form: &required},
-	}, blocks...)
-}
-
-// changeUser carries out what the forms of a person's page ask for.
-func (h *Handler) changeUser(v *visit) {
-	ctx, sub := v.r.Context(), v.object()
-	if v.form.Has("disconnect") {
-		v.after("revoked", h.Admin.RevokeConsent(ctx, v.caller, v.form.Get("disconnect"), sub), h.user)
-		return
-	}
-	done, err := "saved", error(nil)
-	switch action := v.form.Get("action"); action {
-	case "ban":
-		err = h.Admin.BanUser(ctx, v.caller, sub)
-	case "unban":
-		err = h.Admin.UnbanUser(ctx, v.caller, sub)
-	case "delete":
-		_, err = h.Admin.PlanDeletion(ctx, v.caller, sub)
-	case "undelete":
-		err = h.Admin.CancelDeletion(ctx, v.caller, sub)
-	case "staff", "unstaff":
-		err = h.Admin.SetStaff(ctx, v.caller, sub, action == "staff")
-	case "superuser", "unsuperuser":
-		err = h.Admin.SetSuperuser(ctx, v.caller, sub, action == "superuser")
-	case "sign_out":
-		done, err = "ended", h.Admin.SignOutUser(ctx, v.caller, sub)
-	case "edit":
-		err = h.editUser(v)
-	case "require":
-		err = h.requireOf(v)
-	case "password", "link", "factors":
-		h.takeOver(v, action)
-		return
-	case "":
-		done, err = "ended", h.endOne(v)
-	default:
-		v.unknown()
-		return
-	}
-	v.after(done, err, h.user)
-}
-
-func (h *Handler) editUser(v *visit) error {
-	name := v.value("name")
-	change := admin.UserChange{Name: &name}
-	if v.may(accounts.AdminUsersCredentials) {
-		username, email, verified := v.value("username"), v.value("email"), v.form.Get("verified") != ""
-		verified = verified && email != ""
-		change.Username, change.Email, change.EmailVerified = &username, &email, &verified
-	}
-	_, err := h.Admin.UpdateUser(v.r.Context(), v.caller, v.object(), change, func(*accounts.User) error { return nil })
-	return err
-}
-
-func (h *Handler) requireOf(v *visit) error {
-	var actions []accounts.Action
-	for _, a := range v.form["required"] {
-		actions = append(actions, accounts.Action(a))
-	}
-	return h.Admin.RequireActions(v.r.Context(), v.caller, v.object(), actions)
-}
-
-// takeOver does what needs a fresher sign-in, as it could take the account over.
-func (h *Handler) takeOver(v *visit, action string) {
-	if !v.Fresh(v.w, v.r, v.session, hosted.FreshFor) {
-		return
-	}
-	ctx, sub := v.r.Context(), v.object()
-	switch action {
-	case "password":
-		v.after("saved", h.Admin.SetPassword(ctx, v.caller, sub, secret.Text(v.form.Get("password"))), h.user)
-	case "factors":
-		v.after("removed", h.Admin.ResetFactors(ctx, v.caller, sub), h.user)
-	case "link":
-		link, expires, err := h.Admin.SignInLink(ctx, v.caller, sub)
-		if err != nil {
-			v.wrong(err, h.user)
-			return
-		}
-		v.notices = append(v.notices, templates.ConsoleNotice{
-			Tone: templates.ToneWarn, Secret: link.Reveal(),
-			Said: templates.Say("console.user.link", "When", v.instant(expires.UnixMilli()).Format("2006-01-02 15:04")),
-		})
-		h.user(v)
-	}
-}
-
-// endOne ends one session of the person, by the button beside it.
-func (h *Handler) endOne(v *visit) error {
-	sid, err := id.Parse(v.form.Get("end"))
-	if err != nil {
-		return accounts.ErrNotFound
-	}
-	return h.Admin.EndSession(v.r.Context(), v.caller, sid)
 }

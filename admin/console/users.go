@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/accounts"
 	"github.com/gatehouse-id/gatehouse/admin"
+	"github.com/gatehouse-id/gatehouse/internal/hosted"
 	"github.com/gatehouse-id/gatehouse/internal/secret"
 	"github.com/gatehouse-id/gatehouse/templates"
 )
@@ -128,9 +129,15 @@ func (h *Handler) newUser(v *visit) {
 			Heading: templates.Say("console.users.invite"), Note: templates.Say("console.users.invite_note"),
 			Form: &templates.ConsoleForm{
 				Hidden: []templates.Field{{Name: "action", Value: "invite"}}, Submit: templates.Say("console.users.invite_send"),
-				Fields: []templates.ConsoleField{{Name: "address", Kind: "email", Said: templates.Say("console.user.email")}},
+				Fields: []templates.ConsoleField{{Name: "address", Kind: "email", Said: templates.Say("console.user.email"), Value: v.form.Get("address")}},
 			},
 		})
+		open, err := h.invitations(v)
+		if err != nil {
+			v.failed(err)
+			return
+		}
+		blocks = append(blocks, open...)
 	}
 	v.show(templates.Console{
 		Heading: templates.Say("console.users.new"), Blocks: blocks,
@@ -140,9 +147,17 @@ func (h *Handler) newUser(v *visit) {
 
 func (h *Handler) makeUser(v *visit) {
 	ctx := v.r.Context()
+	if v.form.Has("withdraw") {
+		v.after("withdrawn", h.Admin.WithdrawInvitation(ctx, v.caller, v.form.Get("withdraw")), h.newUser)
+		return
+	}
 	if v.form.Get("action") == "invite" {
 		_, err := h.Admin.Invite(ctx, v.caller, admin.Invitation{Email: v.value("address"), Language: v.lang.Tag()})
-		v.after("created", err, h.newUser)
+		v.after("invited", err, h.newUser)
+		return
+	}
+	// Apps know people by proven addresses.
+	if v.form.Get("verified") != "" && !v.fresh(hosted.FreshFor) {
 		return
 	}
 	u, err := h.Admin.CreateUser(ctx, v.caller, accounts.NewUser{

@@ -31,6 +31,11 @@ type visit struct {
 	form    url.Values // of a post
 	notices []templates.ConsoleNotice
 	carried string // what the forms of the page carry along, sealed
+	manager bool   // of a group; not looked for where the caller may read groups
+	drawn   drawn  // what the edit forms of the page hold, which is carried along
+	seen    drawn  // what they held on the page from which the form came
+
+	lead templates.Said // what the page says first, after a form
 }
 
 // object is which thing a page is about: it stands in the query, as ids may hold
@@ -52,9 +57,25 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request, name string, p p
 		h.Broken(w, r, err)
 		return nil
 	}
+	if err != nil {
+		h.refuse(w, r)
+		return nil
+	}
+	v := &visit{
+		Handler: h, w: w, r: r, name: name, caller: caller, session: session, user: user, query: query,
+		lang: h.Language(r, user.Profile.Locale),
+	}
+	if v.manager, err = v.manages(); err != nil {
+		h.Broken(w, r, err)
+		return nil
+	}
 	// Managers of a group are not staff, and get to their groups' pages alone; what
 	// they see and do there is decided by the operations.
-	if err != nil || !caller.Staff && !caller.Superuser && p.area != "groups" {
+	if !v.staff() && v.manager && name == "" {
+		h.Redirect(w, v.here("groups"))
+		return nil
+	}
+	if !v.staff() && p.area != "groups" {
 		h.refuse(w, r)
 		return nil
 	}
@@ -62,10 +83,19 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request, name string, p p
 		h.refuse(w, r)
 		return nil
 	}
-	return &visit{
-		Handler: h, w: w, r: r, name: name, caller: caller, session: session, user: user, query: query,
-		lang: h.Language(r, user.Profile.Locale),
+	return v
+}
+
+// staff may enter everything that they hold the permission for.
+func (v *visit) staff() bool { return v.caller.Staff || v.caller.Superuser }
+
+// manages reports whether the groups to see are those that the caller manages.
+func (v *visit) manages() (bool, error) {
+	if v.may(accounts.AdminGroupsRead) {
+		return false, nil
 	}
+	first, err := v.Admin.Groups.ManagedBy(v.r.Context(), v.user.Subject, "", 1)
+	return len(first) > 0, err
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +117,7 @@ func (v *visit) to(name, id string) string {
 func (v *visit) again(change map[string]string) string {
 	q := url.Values{}
 	for key, values := range v.query {
-		if key != "done" && key != "after" {
+		if key != "done" && key != "after" && key != confirmedParam && key != unsentParam {
 			q[key] = values
 		}
 	}
@@ -118,7 +148,8 @@ func (v *visit) read() bool {
 		return false
 	}
 	v.form = values
-	return v.Fresh(v.w, v.r, v.session, freshFor)
+	unpackLong(text, &v.seen)
+	return v.fresh(freshFor)
 }
 
 // value is one field of the form, without the blanks around it.
@@ -130,8 +161,11 @@ func (v *visit) may(permission string) bool { return v.caller.May(permission) }
 func (v *visit) areas() []string {
 	var list []string
 	for _, p := range v.pages() {
-		staff := v.caller.Staff || v.caller.Superuser
-		if (staff || p.area == "groups") && (p.need == "" || v.may(p.need)) && !slices.Contains(list, p.area) {
+		enters := v.staff() && (p.need == "" || v.may(p.need))
+		if p.area == "groups" {
+			enters = v.manager || v.may(accounts.AdminGroupsRead)
+		}
+		if enters && !slices.Contains(list, p.area) {
 			list = append(list, p.area)
 		}
 	}
@@ -145,6 +179,9 @@ func (v *visit) showAs(status int, c templates.Console) {
 	c.Page = v.Frame(v.r, v.again(nil))
 	c.Base, c.Areas, c.Area = v.Path(PathConsole), v.areas(), v.pages()[v.name].area
 	c.Action = v.again(nil)
+	if v.drawn != nil {
+		v.carried = pack(v.drawn)
+	}
 	c.Flow = v.Ticket(v.Browser(v.w, v.r), PathConsole+v.name, v.carried, v.user.Subject, v.object())
 	if done := v.query.Get("done"); slices.Contains(outcomes(), done) {
 		c.Notices = append(c.Notices, templates.ConsoleNotice{Tone: templates.ToneGood, Said: templates.Say("console.done." + done)})
@@ -176,6 +213,15 @@ func (v *visit) failed(err error) {
 			v.notices = append(v.notices, templates.ConsoleNotice{Tone: templates.ToneBad, Said: said})
 			v.showAs(status, templates.Console{Heading: templates.Say("console.problem.title"), Failed: true})
 		}
+		return
+	}
+	if v.r.Method == http.MethodPost && len(v.notices) > 0 {
+		// What was done was done, and a secret is shown but once: the error page would
+		// say that nothing was changed.
+		web.Event(v.r.Context()).Cause = err
+		v.showAs(http.StatusInternalServerError, templates.Console{
+			Heading: templates.Say("console.problem.page"), Lead: templates.Say("console.problem.page_lead"), Failed: true,
+		})
 		return
 	}
 	v.Broken(v.w, v.r, err)
@@ -212,9 +258,13 @@ func (v *visit) instant(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}
 	}
-	at := time.UnixMilli(ms)
+	return time.UnixMilli(ms).In(v.zone())
+}
+
+// zone is where the person's clock hangs; UTC if it is not known.
+func (v *visit) zone() *time.Location {
 	if zone, err := time.LoadLocation(v.user.Profile.Zoneinfo); err == nil && v.user.Profile.Zoneinfo != "" {
-		return at.In(zone)
+		return zone
 	}
-	return at.UTC()
+	return time.UTC
 }

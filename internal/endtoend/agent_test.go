@@ -65,7 +65,7 @@ func (a *agent) authorize(request, username string, leaveOut ...string) (url.Val
 		}
 		f := page.form()
 		if f == nil {
-			return nil, fmt.Errorf("%s: %s, and no form", answer.Request.URL.Path, answer.Status)
+			return nil, fmt.Errorf("%s: %s, %s, and no form", answer.Request.URL.Path, answer.Status, page.title())
 		}
 		answer, err = a.answer(f, username, leaveOut)
 		if err != nil {
@@ -104,6 +104,16 @@ func read(answer *http.Response) (*document, error) {
 		return nil, err
 	}
 	return &document{root}, nil
+}
+
+// title is what the page says it is.
+func (d *document) title() string {
+	for node := range d.root.Descendants() {
+		if node.Data == "title" && node.FirstChild != nil {
+			return strings.TrimSpace(node.FirstChild.Data)
+		}
+	}
+	return ""
 }
 
 // form is the first form of a page that is not about its language.

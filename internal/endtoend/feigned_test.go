@@ -30,6 +30,7 @@ type feigned struct {
 	key      *ecdsa.PrivateKey
 
 	mu       sync.Mutex
+	kids     []string      // under which the key is published
 	moved    chan struct{} // closed when something below changes
 	timeline string
 	position int64
@@ -52,7 +53,7 @@ func feign(t *testing.T) *feigned {
 	}
 	f := &feigned{
 		t: t, audience: "https://posts.example.com", api: client{"posts api", "s:e/c+r et" + rand.Text()}, key: key,
-		moved: make(chan struct{}), timeline: "one", position: 100, hashKey: []byte(rand.Text()), access: rand.Text(), active: true,
+		kids: []string{"k1"}, moved: make(chan struct{}), timeline: "one", position: 100, hashKey: []byte(rand.Text()), access: rand.Text(), active: true,
 		count: map[string]int{}, reports: map[string]wire.Report{},
 	}
 	mux := http.NewServeMux()
@@ -147,7 +148,13 @@ func (f *feigned) metadata(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (f *feigned) keys(w http.ResponseWriter, _ *http.Request) {
-	f.answer(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: f.key.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"}}})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var set jose.JSONWebKeySet
+	for _, id := range f.kids {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: f.key.Public(), KeyID: id, Algorithm: "ES256", Use: "sig"})
+	}
+	f.answer(w, set)
 }
 
 func (f *feigned) token(w http.ResponseWriter, r *http.Request) {

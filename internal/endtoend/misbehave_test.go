@@ -22,9 +22,11 @@ func followsTheWire(t *testing.T, e example) {
 		t.Errorf("while fresh: %+v, introspections %d before, %d after", r, asked, f.counted("/introspect"))
 	}
 	t.Run("tokens", func(t *testing.T) { checkTokens(t, f, api) })
+	known := checkNewKey(t, f, api)
 	t.Run("rows", func(t *testing.T) { checkRows(t, f, api) })
 	t.Run("resync", func(t *testing.T) { checkResync(t, f, api, good) })
 	t.Run("stale", func(t *testing.T) { checkStale(t, f, api, good) })
+	known()
 	t.Run("report", func(t *testing.T) {
 		api.await(t, "a report of the last position", func() bool {
 			for _, r := range f.reported() {
@@ -108,6 +110,27 @@ func checkTokens(t *testing.T, f *feigned, api *exampleAPI) {
 	})
 	if r := api.add(t, f.sign(map[string]any{"scope": "posts:ad posts:addx"}, nil)); r.status != http.StatusForbidden {
 		t.Errorf("a scope that only looks like the permission: %+v", r)
+	}
+}
+
+// checkNewKey has another key sign at once, while strangers name made-up ones: what
+// the example cannot know yet it does not call invalid, and it knows within ten
+// seconds. What it returns looks whether it does.
+func checkNewKey(t *testing.T, f *feigned, api *exampleAPI) (known func()) {
+	t.Helper()
+	under := func(kid string) reply { return api.list(t, f.sign(nil, map[string]any{"kid": kid})) }
+	if r := under("made-up"); r.status != http.StatusUnauthorized && r.status != http.StatusServiceUnavailable {
+		t.Errorf("a made-up key: %+v", r)
+	}
+	f.change(func() { f.kids = []string{"k1", "new"} })
+	time.Sleep(1100 * time.Millisecond) // what was fetched for the made-up key is no news any more
+	if r := under("new"); r.status == http.StatusUnauthorized || r.status == http.StatusServiceUnavailable && r.retry == "" {
+		t.Errorf("a new key after a made-up one: %+v", r)
+	}
+	began := time.Now()
+	return func() {
+		t.Helper()
+		awaitWithin(t, 10*time.Second-time.Since(began), "tokens of the new key pass", func() bool { return under("new").status == http.StatusOK })
 	}
 }
 

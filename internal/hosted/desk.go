@@ -17,10 +17,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/templates"
 )
 
-// PathHome is the start page, PathAccount the first page about the signed-in person.
+// PathHome is the start page, PathAccount the first page about the signed-in person,
+// PathConsole that of the console.
 const (
 	PathHome    = "/"
 	PathAccount = "/account/"
+	PathConsole = "/admin/"
 )
 
 // FreshFor is how long ago somebody may have signed in who changes how they sign
@@ -135,10 +137,21 @@ func (d *Desk) here(r *http.Request) string {
 // asks them to, with the way back to the page, and returns false. A session that
 // was left open in a library is not enough to take an account over.
 func (d *Desk) Fresh(w http.ResponseWriter, r *http.Request, session *accounts.Session, within time.Duration) bool {
-	if d.Now().UnixMilli()-session.AuthTime <= within.Milliseconds() {
+	if d.IsFresh(session, within) {
 		return true
 	}
-	web.Event(r.Context()).Outcome = "not-fresh"
-	d.Redirect(w, d.Path(flow.PathSignIn)+"?"+url.Values{"again": {"1"}, "return": {d.here(r)}}.Encode())
+	d.Confirm(w, r, d.here(r))
 	return false
+}
+
+// IsFresh reports whether somebody has signed in within the given time.
+func (d *Desk) IsFresh(session *accounts.Session, within time.Duration) bool {
+	return d.Now().UnixMilli()-session.AuthTime <= within.Milliseconds()
+}
+
+// Confirm asks somebody who is signed in to sign in again, and then to go on to a path
+// of this origin.
+func (d *Desk) Confirm(w http.ResponseWriter, r *http.Request, back string) {
+	web.Event(r.Context()).Outcome = "not-fresh"
+	d.Redirect(w, d.Path(flow.PathSignIn)+"?"+url.Values{"again": {"1"}, "return": {back}}.Encode())
 }

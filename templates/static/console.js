@@ -34,10 +34,16 @@ for (const field of document.querySelectorAll("[data-check]")) {
       return; // sending the form says what is wrong
     }
     if (mine !== asked) return; // somebody has typed on
-    list.replaceChildren(...findings.map(({ tone, said }) => {
+    list.replaceChildren(...findings.map(({ tone, said, english }) => {
       const item = document.createElement("li");
       item.className = tone;
       item.textContent = said;
+      if (english) { // what the catalogs have no words for
+        const detail = document.createElement("span");
+        detail.lang = "en";
+        detail.textContent = `(${english})`;
+        item.append(" ", detail);
+      }
       return item;
     }));
     field.setAttribute("aria-invalid", String(findings.some(({ tone }) => tone === "bad")));
