@@ -164,11 +164,24 @@ func ago(ms int64) templates.Said {
 	return templates.Say("console.status.hours_ago", "Count", int(s/(60*60)))
 }
 
+// followerState says in words what a follower has reported of itself.
+func followerState(f *admin.Follower) templates.Said {
+	switch f.State {
+	case "syncing":
+		return templates.Say("console.follower.syncing")
+	case "fresh":
+		return templates.Say("console.follower.fresh")
+	case "stale":
+		return templates.Say("console.follower.stale")
+	}
+	return templates.Named(f.State)
+}
+
 // followerBadges say what is wrong with a follower, if anything is.
 func followerBadges(f *admin.Follower) []templates.ConsoleBadge {
 	var badges []templates.ConsoleBadge
 	if f.State != "fresh" {
-		badges = append(badges, templates.ConsoleBadge{Said: templates.Named(f.State), Tone: templates.ToneWarn})
+		badges = append(badges, templates.ConsoleBadge{Said: followerState(f), Tone: templates.ToneWarn})
 	}
 	if f.Silent {
 		badges = append(badges, templates.ConsoleBadge{Said: templates.Say("console.follower.silent"), Tone: templates.ToneBad})
@@ -187,7 +200,7 @@ func (v *visit) followerTable(s *admin.Status) *templates.ConsoleTable {
 		f := &s.Followers[i]
 		badges := followerBadges(f)
 		if f.State == "fresh" {
-			badges = append([]templates.ConsoleBadge{{Said: templates.Named(f.State), Tone: templates.ToneGood}}, badges...)
+			badges = append([]templates.ConsoleBadge{{Said: followerState(f), Tone: templates.ToneGood}}, badges...)
 		}
 		t.Rows = append(t.Rows, []templates.ConsoleCell{
 			{Said: templates.Named(f.Audience), Small: templates.Named(f.ClientID + " " + f.Instance)}, {Badges: badges},
@@ -204,6 +217,6 @@ func receiptRow(v *visit, r admin.Receipt) []templates.ConsoleCell {
 		applied = templates.ConsoleCell{At: v.instant(r.AcknowledgedAt)}
 	}
 	return []templates.ConsoleCell{
-		{Said: templates.Named(f.Audience), Small: templates.Named(f.ClientID + " " + f.Instance)}, {Said: templates.Named(f.State)}, applied,
+		{Said: templates.Named(f.Audience), Small: templates.Named(f.ClientID + " " + f.Instance)}, {Said: followerState(&f)}, applied,
 	}
 }

@@ -71,6 +71,9 @@ func (v *visit) offerTable(page offered) *templates.ConsoleTable {
 	t := &templates.ConsoleTable{
 		Columns: []templates.Said{templates.Say("console.permission"), templates.Say("console.actions")}, Empty: templates.Say("console.group.none_offered"),
 	}
+	if v.query.Get("q") != "" {
+		t.Empty = templates.Say("console.group.none_found")
+	}
 	for _, p := range page.permissions {
 		t.Rows = append(t.Rows, []templates.ConsoleCell{permissionCell(p.Name, p.Description), {Buttons: []templates.ConsoleButton{{
 			Name: "give", Value: p.Name, Said: templates.Say("console.group.give"), Label: templates.Say("console.group.give_named", "Name", named(p.Name, p.Description)),
