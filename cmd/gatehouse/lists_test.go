@@ -119,6 +119,17 @@ func (o *office) request(path string) *http.Request {
 
 var nextPattern = regexp.MustCompile(`<a href="([^"]*)" rel="next">`)
 
+// onward is the way on in a page's own list, and not in what its group could still be
+// given; the place on the page, which a browser keeps to itself, is left out.
+func onward(page string) string {
+	for _, found := range nextPattern.FindAllStringSubmatch(page, -1) {
+		if path, place, _ := strings.Cut(html.UnescapeString(found[1]), "#"); place != "offered" {
+			return path
+		}
+	}
+	return ""
+}
+
 // visit gets one page, and returns how many rows it has and the path of the next.
 func (o *office) visit(path string) (rows int, next string) {
 	o.Helper()
@@ -128,10 +139,7 @@ func (o *office) visit(path string) (rows int, next string) {
 	}
 	text := w.Body.String()
 	if !strings.HasPrefix(path, api.Base) {
-		if found := nextPattern.FindStringSubmatch(text); found != nil {
-			next = html.UnescapeString(found[1])
-		}
-		return strings.Count(text, `<th scope="row">`), next
+		return strings.Count(text, `<th scope="row">`), onward(text)
 	}
 	var list struct {
 		Items []json.RawMessage `json:"items"`
