@@ -213,7 +213,8 @@ func TestNestedGroups_EveryReaderIsKnown(t *testing.T) {
 		"groupCrowd":      "goes down",
 		"holdingsOf":      "asks whether anybody is in the group itself; lost goes down",
 		"members":         "lists who is in the group itself", "memberPage": "lists who is in the group itself",
-		"memberEnd": "changes one", "moveMembers": "changes some", "dueMembers": "ends some", "endedOf": "ends some",
+		"membershipsOfOne": "lists the groups that a person is in themselves",
+		"memberEnd":        "changes one", "moveMembers": "changes some", "dueMembers": "ends some", "endedOf": "ends some",
 	}
 	names, err := filepath.Glob("*.go")
 	if err != nil {
