@@ -40,7 +40,7 @@ check: ## format, vet, staticcheck, import rules
 	$(TOOL) depguard ./...
 	cd tools && go test -count=1 ./...
 
-bench: ## measure the promises and draw the chart of the README (minutes; BENCH=-full: half an hour)
+bench: ## measure the promises and draw the chart of the README (minutes; BENCH=-full: an hour or more)
 	go run ./bench $(BENCH) -chart docs/images/revocation-latency.svg
 
 bench-go: ## run the Go benchmarks

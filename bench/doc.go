@@ -2,7 +2,7 @@
 // tables in Markdown and draws the chart of the README:
 //
 //	go run ./bench          # about four minutes
-//	go run ./bench -full    # larger, about half an hour
+//	go run ./bench -full    # larger, an hour or more
 //	go run ./bench -only latency,fanout
 //
 // Its servers are the built binary in processes of their own, on loopback and in

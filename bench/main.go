@@ -104,7 +104,7 @@ func (b *bench) parse(args []string) ([]string, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(b.notes)
 	short := f.Bool("short", false, "sizes that take about four minutes (the default)")
-	full := f.Bool("full", false, "large sizes (half an hour)")
+	full := f.Bool("full", false, "large sizes (an hour or more)")
 	smoke := f.Bool("smoke", false, "sizes that only show that the program works (seconds)")
 	only := f.String("only", "", "experiments, with commas: latency, set, fanout, storm, verify, memory, tokens")
 	f.StringVar(&b.chart, "chart", "", "file to draw the chart of latencies into (SVG)")
